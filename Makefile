@@ -1,0 +1,149 @@
+# One Makefile, no recursion.  Everything it makes is in $(B).
+# `make help` lists the targets; V=1 shows the commands; SANITIZE=address,undefined builds apart.
+CC	?= cc
+CLANG	?= clang
+BPFTOOL	?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+B	?= build$(if $(SANITIZE),-san)
+PREFIX	?= /usr/local
+Q	:= $(if $(V),,@)
+say	= $(if $(V),,@printf '  %-6s %s\n' $(1) $@)
+VERSION	:= 0.1.0
+
+DEPS	:= build-essential pkg-config clang libclang-rt-14-dev clang-format clang-tidy bpftool libbpf-dev \
+	libelf-dev zlib1g-dev libjansson-dev libyaml-dev libwebsockets-dev \
+	libwebsockets-evlib-uv libuv1-dev libssl-dev openssl libprotobuf-c-dev protobuf-c-compiler \
+	protobuf-compiler libmicrohttpd-dev libiberty-dev libcmocka-dev valgrind faketime libcap2-bin \
+	curl python3 python3-yaml golang-go
+
+PKGS	:= jansson yaml-0.1 libwebsockets libuv libbpf openssl libprotobuf-c libmicrohttpd zlib
+CFLAGS	?= -O2 -g
+override CFLAGS	+= -std=gnu17 -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
+	-Wwrite-strings -Wpointer-arith -Wshadow -Wvla -fno-common -fno-omit-frame-pointer \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined)
+# -iquote, not -I: "lib/err.h" is ours and <err.h> stays the system's.
+CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -iquote . -iquote $(B)/gen $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDLIBS	+= $(shell pkg-config --libs $(PKGS) 2>/dev/null) -liberty
+
+objs	= $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+PROTO	:= $(patsubst proto/%.proto,$(B)/gen/proto/%.pb-c.o,$(wildcard proto/*.proto))
+LIB	:= $(call objs,lib) $(PROTO)
+CTL	:= $(call objs,controller)
+AGENT	:= $(call objs,agent)
+BPF	:= $(patsubst bpf/%.bpf.c,$(B)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
+# A test sees the modules of its own side, without main().
+PARTS_lib := $(LIB)
+PARTS_bpf := $(LIB)
+PARTS_controller := $(LIB) $(filter-out %/main.o,$(CTL))
+PARTS_agent := $(LIB) $(filter-out %/main.o,$(AGENT))
+PARTS_control := $(LIB) $(filter-out %/main.o,$(CTL) $(AGENT))
+SIDES	:= lib bpf controller agent control
+UNIT	:= $(patsubst tests/%.c,$(B)/%,$(wildcard tests/unit/*/test_*.c))
+FUZZ	:= $(patsubst tests/%.c,$(B)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
+TOOLS	:= $(patsubst e2e/tools/%.c,$(B)/e2e/%,$(wildcard e2e/tools/*.c))
+
+all: $(B)/rubato-controller $(B)/rubato-agent
+$(B)/rubato-controller: $(CTL) $(LIB)
+$(B)/rubato-agent: $(AGENT) $(LIB)
+$(B)/rubato-controller $(B)/rubato-agent:
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# The generated headers exist before anything of ours is compiled.
+$(B)/%.o: %.c Makefile | $(PROTO:.o=.h)
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# protobuf-c: never committed; its code is not held to our warnings.
+$(B)/gen/proto/%.pb-c.c $(B)/gen/proto/%.pb-c.h &: proto/%.proto
+	$(call say,PROTO)
+	@mkdir -p $(@D)
+	$(Q)protoc-c --c_out=$(B)/gen proto/$*.proto
+$(B)/gen/proto/%.pb-c.o: $(B)/gen/proto/%.pb-c.c
+	$(Q)$(CC) -D_GNU_SOURCE -iquote $(B)/gen -I $(B)/gen $(filter-out -Werror -Wall -Wextra -Wm% -Ws% -Ww% -Wp%,$(CFLAGS)) -c -o $@ $<
+
+# BPF: object, then skeleton header; both are build products, never committed.
+$(AGENT): | $(BPF)
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+	$(call say,BPF)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -O2 -g -Wall -Werror -iquote . -I/usr/include/$(shell $(CC) -dumpmachine) \
+		-MMD -MP -c -o $@ $<
+$(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
+	$(call say,SKEL)
+	@mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(*)_bpf > $@.tmp && mv $@.tmp $@
+
+check: $(UNIT)
+	$(Q)tests/check-layers.sh
+	$(Q)tests/run-unit.sh $^
+fuzz: $(FUZZ)
+	$(Q)tests/run-fuzz.sh $(or $(RUNS),20000) $^
+define side
+$(B)/unit/$(1)/%: tests/unit/$(1)/%.c $(PARTS_$(1))
+	$$(call say,TEST)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) -MMD -MP -o $$@ $$< $(PARTS_$(1)) $$(LDLIBS) -lcmocka
+$(B)/fuzz/$(1)/%: tests/fuzz/$(1)/%.c $(PARTS_$(1):$(B)/%.o=$(B)-fuzz/%.o)
+	$$(call say,FUZZ)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CLANG) $$(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined -o $$@ $$< $(PARTS_$(1):$(B)/%.o=$(B)-fuzz/%.o) $$(LDLIBS)
+endef
+$(foreach s,$(SIDES),$(eval $(call side,$(s))))
+$(B)-fuzz/%.o: %.c Makefile | $(PROTO:.o=.h) $(BPF)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+$(B)-fuzz/gen/proto/%.pb-c.o: $(B)/gen/proto/%.pb-c.c
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -D_GNU_SOURCE -iquote $(B)/gen -I $(B)/gen -O1 -g -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+
+$(B)/e2e/%: e2e/tools/%.c Makefile
+	$(call say,TOOL)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -iquote . -O2 -g -fno-omit-frame-pointer -fno-optimize-sibling-calls -Wall -Wextra -Werror -pthread -o $@ $< -lm
+
+tools: $(TOOLS)
+demo: all tools
+	$(Q)B=$(B) e2e/demo.sh
+e2e: all tools
+	$(Q)B=$(B) e2e/run.sh $(E2E)
+bench: all tools
+	$(Q)B=$(B) bench/run.sh $(BENCH)
+
+SOURCES	= $(wildcard lib/*.[ch] controller/*.[ch] agent/*.[ch] bpf/*.[ch] tests/*/*/*.[ch] e2e/tools/*.[ch])
+HEADERS	= $(filter %.h,$(SOURCES))
+lint: $(BPF) $(PROTO:.o=.h)
+	$(Q)for h in $(HEADERS); do $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done
+	$(Q)clang-format --dry-run -Werror $(SOURCES)
+	$(Q)printf '%s\n' $(wildcard lib/*.c controller/*.c agent/*.c) | \
+		xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(subst ",\",$(CPPFLAGS)) -std=gnu17 2>/dev/null' tidy
+format:
+	$(Q)clang-format -i $(SOURCES)
+
+deps:
+	$(Q)missing=; for p in $(DEPS); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; fi
+# Everything CI runs.  Each stage prints its own count; the last line is the sum.
+test:
+	$(Q)B=$(B) tests/run-all.sh
+install: all
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(B)/rubato-controller $(B)/rubato-agent
+clean:
+	rm -rf build build-san build-fuzz build-san-fuzz
+help:
+	@sed -n 's/^## //p' Makefile
+## make            build rubato-controller and rubato-agent into build/
+## make deps       install every package the build and the tests need (Debian 12, as root)
+## make demo       one machine, no cluster: raise one namespace to 100 Hz and watch it drop back (root)
+## make check      unit tests and the layer check; add SANITIZE=address,undefined for ASan and UBSan
+## make test       everything CI runs: lint, check, sanitizers, fuzz, e2e
+## make e2e        end to end on the real kernel (root); E2E=NAME runs one
+## make bench      the figures of docs/performance.md; BENCH=NAME runs one
+## make fuzz       every fuzz target for RUNS inputs (20000)
+## make lint       headers alone, clang-format, clang-tidy
+## make format     reformat the sources
+## make install    into $(DESTDIR)$(PREFIX)/bin
+## make clean      remove what was built
+.PHONY: all tools check fuzz lint format deps test demo e2e bench install clean help
+.SECONDARY:
+-include $(shell find $(B) $(B)-fuzz -name '*.d' 2>/dev/null)

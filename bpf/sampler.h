@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef BPF_SAMPLER_H
+#define BPF_SAMPLER_H
+
+/* What the BPF programs and the agent share: the maps' keys and values.
+ *
+ * Included from BPF C and from user C: __u32/__u64 only, padding spelled out, sizes asserted.
+ *
+ * A tick (one PERF_COUNT_SW_CPU_CLOCK event per CPU): cgroup id -> prof_cgroup {slot, cls} -> prof_class.
+ * The container's own clock, prof_state.ns, advances by the event's period.  One hit is taken in
+ * every stratum of cls.period_ns on that clock, at a random place in it; its weight is what the clock has
+ * gained since the last one taken.  So the sum of weights equals the base comb at every moment and at any
+ * rate, and neither a change of the class's period nor of the base needs a correction.
+ */
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#define PROF_CLASSES 1024
+#define PROF_CLASS_UNKNOWN 0 /* cgroups that user space has not registered: every tick is taken */
+#define PROF_CLASS_OUTSIDE 1 /* registered, but no container: nothing is taken */
+#define PROF_SLOTS 4096	     /* containers on a node, living and just dead; slot 0 is nobody's */
+#define PROF_CGROUPS 16384
+#define PROF_DEPTH_USER 127
+#define PROF_DEPTH_KERNEL 127
+
+/* How a user stack ended. */
+enum prof_end {
+	PROF_END_NONE,	    /* no user part: kernel thread, or not asked for */
+	PROF_END_COMPLETE,  /* frame pointer 0: the outermost frame */
+	PROF_END_TRUNCATED, /* PROF_DEPTH_USER frames */
+	PROF_END_EFAULT,    /* a page of the stack could not be read */
+	PROF_END_BROKEN,    /* a frame pointer that does not ascend: code without frame pointers */
+	PROF_END_NR
+};
+
+enum prof_class_flag {
+	PROF_WANT_KERNEL = 1 << 0, /* kernel frames */
+	PROF_WANT_USER = 1 << 1,   /* user frames */
+};
+
+/* classes[cls] */
+struct prof_class {
+	__u64 period_ns; /* 1e9 / rate; 0 = take nothing */
+	__u32 rate_hz;
+	__u32 flags; /* enum prof_class_flag */
+};
+
+/* cgroups[cgroup id]: the id is the inode of the directory under cgroup2 (kernfs_node.id). */
+struct prof_cgroup {
+	__u32 slot;
+	__u32 cls;
+};
+
+/* states[slot], per CPU */
+struct prof_state {
+	__u64 ns;	 /* CPU seen on this CPU: sum of the ticks' periods */
+	__u64 last_ns;	 /* ns when the last one was taken */
+	__u64 stratum_ns;/* where the present stratum begins */
+	__u64 next_ns;	 /* the place in it that is taken */
+	__u64 period_ns; /* the class's period that stratum and next were made with */
+};
+
+/* counts[]: one row for each distinct (container, process, stack, rate) of a window */
+struct prof_key {
+	__u64 cgroup;
+	__u64 user_hash; /* 0 = none */
+	__u64 kernel_hash;
+	__u64 mm; /* tells a process from its predecessor before exec */
+	__u32 tgid;
+	__u32 rate_hz; /* of the class when it was taken */
+	__u32 end;     /* enum prof_end */
+	__u32 pad;
+};
+
+struct prof_count {
+	__u64 cpu_ns; /* sum of weights */
+	__u64 samples;
+};
+
+/* stacks[]: a stack is cut into chunks, so that a row is small and most stacks need one or two */
+#define PROF_CHUNK 24
+struct prof_stack_key {
+	__u64 hash;
+	__u32 chunk; /* 0.. */
+	__u32 nr;    /* frames of the whole stack */
+};
+struct prof_chunk {
+	__u64 ip[PROF_CHUNK]; /* leaf first */
+};
+
+/* Ring buffer records, told apart by `type`. */
+enum prof_event_type {
+	PROF_EVENT_MKDIR = 1,
+	PROF_EVENT_RMDIR,
+	PROF_EVENT_RENAME,
+	PROF_EVENT_PROCESS, /* the first sample of a process image */
+	PROF_EVENT_SAMPLE,  /* a sample that found its map full */
+};
+
+#define PROF_PATH 512
+struct prof_event_cgroup {
+	__u32 type;
+	__u32 level;
+	__u64 id;
+	__u32 hierarchy; /* cgroup_root.hierarchy_id; 0 is cgroup2 */
+	__u32 pad;
+	char path[PROF_PATH]; /* from the root of the hierarchy, NUL-terminated */
+};
+
+struct prof_event_process {
+	__u32 type;
+	__u32 tgid;
+	__u64 mm;
+	__u64 cgroup;
+};
+
+struct prof_event_sample {
+	__u32 type;
+	__u32 user_nr, kernel_nr;
+	__u32 pad;
+	struct prof_key key;
+	struct prof_count count;
+	__u64 ip[]; /* user_nr, then kernel_nr */
+};
+
+/* stats[], per CPU: every early return counts. */
+enum prof_stat {
+	PROF_STAT_TICKS,	  /* ticks of a non-idle CPU */
+	PROF_STAT_TAKEN,	  /* samples taken */
+	PROF_STAT_OVERFLOW,	  /* samples that went by the ring buffer: nothing lost */
+	PROF_STAT_LOST_RING,	  /* samples lost: map and ring buffer full */
+	PROF_STAT_LOST_EVENT,	  /* cgroup or process events lost: the rescan finds them */
+	PROF_STAT_UNKNOWN_CGROUP, /* ticks of cgroups not registered yet */
+	PROF_STAT_NO_STATE,	  /* internal: a slot out of range */
+	PROF_STAT_NR
+};
+
+_Static_assert(sizeof(struct prof_class) == 16, "shared with BPF");
+_Static_assert(sizeof(struct prof_cgroup) == 8, "shared with BPF");
+_Static_assert(sizeof(struct prof_state) == 40, "shared with BPF");
+_Static_assert(sizeof(struct prof_key) == 48, "shared with BPF");
+_Static_assert(sizeof(struct prof_stack_key) == 16, "shared with BPF");
+_Static_assert(sizeof(struct prof_event_process) == 24, "shared with BPF");
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_ERR_H
+#define LIB_ERR_H
+
+/* Why something failed, as a sentence for a person.
+ *
+ * A function that can fail returns a negative errno and takes a `struct err *` last.  The caller owns
+ * the struct (it lives on the stack, no allocation, no release) and may pass NULL when nobody reads it.
+ * A sentence names the object, the field and the remedy: "spec.sampleRateHz: 5000 is not in 0..200".
+ */
+
+#include "lib/base.h"
+
+#define ERR_TEXT_MAX 512
+
+struct err {
+	char text[ERR_TEXT_MAX]; /* NUL-terminated, valid UTF-8 if the parts were; cut at the end */
+};
+
+#define ERR_INIT { .text = "" }
+
+/* Write the sentence and return `code` (a negative errno), so that a caller can say
+ * `return err_set(err, -EINVAL, "...")`. */
+int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Put "PREFIX: " before the sentence that is there and return `code`. */
+int err_wrap(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Fail when an include breaks the layering drawn in docs/architecture.md.
+bad=0
+deny() { # deny PATTERN FILE...: no FILE may include a header that matches PATTERN
+	pattern=$1
+	shift
+	for f; do
+		[ -f "$f" ] && grep -HnE "^#include [<\"]($pattern)" "$f" && bad=1
+	done
+}
+io='uv\.h|curl/|libwebsockets|microhttpd|bpf/(lib)?bpf\.h|sampler\.skel'
+core="controller/model controller/selector controller/store controller/effective controller/compile
+	controller/clock controller/status agent/settings agent/cgroup_name agent/cgroups agent/resolve
+	agent/procmap agent/profile agent/pprof agent/elf agent/kallsyms agent/demangle
+	lib/err lib/buf lib/caps lib/plan lib/plan_json lib/plan_delta lib/duration lib/yaml lib/opamp lib/backoff
+	controller/hub_fsm agent/client_fsm"
+for module in $core; do
+	deny "$io|lib/(log|loop|http)\\.h" "$module.c" "$module.h"
+done
+deny 'controller/|agent/' lib/*.[ch] bpf/*.[ch]
+deny 'agent/' controller/*.[ch]
+deny 'controller/' agent/*.[ch]
+exit $bad
