@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_STATUS_H
+#define CONTROLLER_STATUS_H
+
+/* The status of a policy, as JSON for the API server or a status file.
+ *
+ *	{"observedGeneration", "effectiveSampleRateHz", "activeSince", "expiresAt",
+ *	 "clock": {"bootID", "startMs", "endMs"},
+ *	 "targets": {"pods", "nodes"}, "agents": {"desired", "applied", "failed"},
+ *	 "conditions": [{"type", "status", "reason", "message", "observedGeneration",
+ *"lastTransitionTime"}]}
+ *
+ * Conditions, sorted by type; each always has status True or False:
+ *	Accepted	True Valid | False Invalid
+ *	Programmed	True Confirmed: every node that runs a pod it selects has confirmed the plan
+ *of now. False Pending: some have not yet | Failed: one refused | Disconnected: no agent there |
+ *			NotStored: the boost's deadline is not stored yet | NoTargets: it selects no
+ *running pod | Expired: the boost is over | Deleting Without targets it is False, so that `kubectl
+ *wait --for=condition=Programmed` does not call a typo in a selector done. Clamped		True
+ *Limited | False WithinLimits
+ *	Overridden	True DecidedByOther | False InForce, NoTargets, Expired or NotStored
+ *	Expired		True DurationOver | False Running, or Continuous (no duration)
+ *	Ready		True when Programmed is, and with nothing left to do: NoTargets, Expired
+ *(kstatus: Current); else False with Programmed's reason (InProgress); False Invalid when not
+ *accepted. A ClusterProfilingPolicy has Accepted and Ready.
+ *
+ * lastTransitionTime moves only when a condition's status does.  Messages hold names and settings,
+ *no counts and no times, so an unchanged state gives an unchanged status: write it only when
+ *!status_equal().
+ */
+
+#include "controller/compile.h"
+#include "controller/model.h"
+#include "lib/base.h"
+
+#include <jansson.h>
+
+/* States of the nodes that the policy selects pods on, counted by hub_state. */
+struct status_agents {
+	size_t absent, pending, applied, failed;
+	const char *failed_node, *failed_why; /* the first by name; NULL = none */
+};
+
+void status_agents_add(struct status_agents *agents, const char *node, enum hub_state state,
+		       const char *why);
+
+struct status_input {
+	const struct object *object;	      /* ProfilingPolicy or ClusterProfilingPolicy */
+	const struct policy_summary *summary; /* NULL for the cluster kind */
+	const struct status_agents *agents;   /* NULL for the cluster kind */
+	const char
+		*duration_clamped_by; /* whose maxDuration shortened the boost; NULL = nobody's */
+	const json_t *previous;	      /* the status last stored; NULL = none */
+	struct instant now;
+};
+
+/* Never NULL; the caller's to json_decref(). */
+json_t *status_build(const struct status_input *input);
+
+/* Of an object that object_from_json() refused: Accepted=False with the sentence. */
+json_t *status_build_refused(int64_t generation, const char *why, const json_t *previous,
+			     int64_t now_wall_s);
+
+/* Same content?  Either may be NULL. */
+bool status_equal(const json_t *a, const json_t *b);
+
+/* Is the condition True? */
+bool status_condition(const json_t *status, const char *type);
+
+#endif
