@@ -26,6 +26,10 @@
 #define LIMIT_PLAN_TARGETS 1024		    /* pods on one node */
 #define LIMIT_PLAN_CONTAINERS 64	    /* containers of one pod */
 #define LIMIT_PLAN_LABELS 16		    /* pod labels passed on by allow-list */
+#define LIMIT_PLAN_BOOSTS 1024		    /* boosts of one plan, and names in one step */
+#define LIMIT_PLAN_ID_BYTES 512		    /* a class id or a boost id: "NS/NAME@GENERATION.START" */
+#define LIMIT_PLAN_LABEL_BYTES 317	    /* a label key: DNS prefix, "/", 63 */
+#define LIMIT_PLAN_CGROUP_BYTES 4095	    /* a cgroup path */
 #define LIMIT_PLAN_BYTES (512 * 1024)	    /* a full plan as JSON */
 #define LIMIT_DELTA_BYTES (8 * 1024)	    /* a larger delta is sent as a full plan */
 #define LIMIT_CONTROL_RX_CONTROLLER (256 * 1024)  /* a message from an agent */

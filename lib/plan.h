@@ -28,8 +28,7 @@
 
 #include "lib/base.h"
 #include "lib/err.h"
-
-#include <jansson.h>
+#include "lib/json.h"
 
 #define PLAN_HASH_BYTES 32
 #define PLAN_HASH_HEX (2 * PLAN_HASH_BYTES + 1) /* with the NUL */
@@ -91,10 +90,19 @@ void plan_copy(struct plan *dst, const struct plan *src); /* deep; dst is overwr
 /* Release one element's contents (not the struct). */
 void plan_class_release(struct plan_class *cls);
 void plan_target_release(struct plan_target *target);
+void plan_boost_release(struct plan_boost *boost);
+
+/* Deep copies; dst is overwritten, not released. */
+void plan_class_copy(struct plan_class *dst, const struct plan_class *src);
+void plan_target_copy(struct plan_target *dst, const struct plan_target *src);
+
+bool plan_class_equal(const struct plan_class *a, const struct plan_class *b);
+bool plan_target_equal(const struct plan_target *a, const struct plan_target *b);
 
 /* Sort everything and drop duplicates (the first of equal ids stays). */
 void plan_normalize(struct plan *plan);
 
+/* Binary search in a normalized plan; NULL when it is not there. */
 const struct plan_class *plan_find_class(const struct plan *plan, const char *id);
 const struct plan_target *plan_find_target(const struct plan *plan, const char *uid);
 struct plan_boost *plan_find_boost(const struct plan *plan, const char *id);

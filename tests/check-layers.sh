@@ -12,7 +12,7 @@ io='uv\.h|curl/|libwebsockets|microhttpd|bpf/(lib)?bpf\.h|sampler\.skel'
 core="controller/model controller/selector controller/store controller/effective controller/compile
 	controller/clock controller/status agent/settings agent/cgroup_name agent/cgroups agent/resolve
 	agent/procmap agent/profile agent/pprof agent/elf agent/kallsyms agent/demangle
-	lib/err lib/buf lib/caps lib/plan lib/plan_json lib/plan_delta lib/duration lib/yaml lib/opamp lib/backoff
+	lib/err lib/buf lib/caps lib/json lib/plan lib/plan_json lib/plan_delta lib/duration lib/yaml lib/opamp lib/backoff
 	controller/hub_fsm agent/client_fsm"
 for module in $core; do
 	deny "$io|lib/(log|loop|http)\\.h" "$module.c" "$module.h"
