@@ -6,6 +6,7 @@
 
 #include "agent/cgroups.h"
 #include "bpf/sampler.h"
+#include "lib/limits.h"
 #include "lib/plan.h"
 
 /* The agent's own last word (its command line). */
@@ -14,8 +15,10 @@ struct ceiling {
 	uint32_t caps;	      /* allowed capabilities */
 };
 
+#define WANT_ID_MAX (LIMIT_PLAN_ID_BYTES + 1)
+
 struct want_class {
-	char id[2 * 253 + 2]; /* the plan's class id; rows 0 and 1 are PROF_CLASS_UNKNOWN and _OUTSIDE */
+	char id[WANT_ID_MAX]; /* the plan's class id; "" in rows 0 and 1, PROF_CLASS_UNKNOWN and _OUTSIDE */
 	uint32_t rate_hz;
 	uint32_t caps;
 	bool clamped; /* by the local ceiling */
@@ -29,7 +32,7 @@ struct want_cgroup {
 
 struct want {
 	struct want_class cls[PROF_CLASSES];
-	size_t cls_nr; /* rows in use are below this */
+	size_t cls_nr;		    /* rows in use are below this */
 	struct want_cgroup *cgroup; /* sorted by id */
 	size_t cgroup_nr;
 	uint32_t base_hz; /* 53, 107 or 211: the prime above the highest rate in use */
@@ -38,13 +41,16 @@ struct want {
 void want_release(struct want *want);
 
 /* The step of `cls` in force at now_ns (CLOCK_BOOTTIME): the first all of whose boosts live. */
-const struct plan_step *step_in_force(const struct plan *plan, const struct plan_class *cls, int64_t now_ns);
+const struct plan_step *step_in_force(const struct plan *plan, const struct plan_class *cls,
+				      int64_t now_ns);
 
 /* When the next boost of the plan ends (deadline or dead-man), or INT64_MAX. */
 int64_t plan_next_end(const struct plan *plan, int64_t now_ns);
 
-/* Compute the wanted rows.  `prev` (may be NULL) keeps row numbers stable: a class keeps its row while
- * it exists.  ret_want is overwritten, not released. */
+/* Compute the wanted rows.  `plan` may be NULL: the built-in default for every container.  `prev` (may be
+ * NULL) keeps row numbers stable: a class keeps its row while it exists.  Class "" always has a row, of
+ * containers that no target names, and PROF_CLASS_UNKNOWN has its settings too.
+ * ret_want is overwritten, not released; it is large, so it lives on the heap. */
 void resolve(const struct plan *plan, const struct cgroups *cgroups, const struct ceiling *ceiling,
 	     const struct want *prev, int64_t now_ns, struct want *ret_want);
 

@@ -21,7 +21,7 @@
 #define LIMIT_BOOST_NS_MIN (10LL * 1000000000LL)
 #define LIMIT_BOOST_NS_MAX (24LL * 3600 * 1000000000LL)
 
-#define LIMIT_PLAN_CLASSES 1022		    /* two of 1024 rows of the BPF map are ours */
+#define LIMIT_PLAN_CLASSES 1021		    /* three of 1024 rows of the BPF map are ours */
 #define LIMIT_PLAN_STEPS 16		    /* steps of one class: boosts that end one after the other */
 #define LIMIT_PLAN_TARGETS 1024		    /* pods on one node */
 #define LIMIT_PLAN_CONTAINERS 64	    /* containers of one pod */
