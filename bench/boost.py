@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of one node: how soon a boost is real, what a tick costs, what the agent costs."""
+
+import os
+import re
+import sys
+import time
+
+from rubato import cgroups, scope
+from rubato.daemons import wait_until
+from rubato.figures import Figures, percentile
+from rubato.kernel import missing
+from rubato.rig import Rig, policy
+
+BOOSTS = 50
+CONTAINERS = 20
+MEASURE_S = 20
+MB = 1 << 20
+
+
+def manifest_to_first_sample(figures):
+    """From the rename of a manifest to the first sample taken at its rate, over many boosts."""
+    rig = Rig("bench-latency").start()
+    rig.pod("payments", "p").burn(100)
+    time.sleep(3)
+    took = []
+    for i in range(BOOSTS):
+        written = rig.boost("payments", f"boost-{i}", 100, "60s")
+        first = wait_until(lambda w=written: first_sample_ns(rig.agent, "payments", 100, w), 5, 0.02)
+        if first:
+            took.append((first - written) / 1e6)
+        rig.unboost("payments", f"boost-{i}")
+        time.sleep(0.35)
+    rig.finish()
+    figures.add("manifest_to_first_sample_p50", percentile(took, 50) if took else None, "ms")
+    figures.add("manifest_to_first_sample_p99", percentile(took, 99) if took else None, "ms", 250)
+    if len(took) < BOOSTS:
+        print(f"only {len(took)} of {BOOSTS} boosts showed a first sample")
+
+
+def fdinfo(pid):
+    """The fdinfo of each open file, as dicts."""
+    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+        try:
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
+                yield dict(re.findall(r"^(\w+):\s*(\S+)", file.read(), re.M))
+        except OSError:
+            continue
+
+
+def map_bytes(pid):
+    """What the kernel accounts for the BPF maps that the process holds."""
+    maps = {i["map_id"]: int(i.get("memlock", 0)) for i in fdinfo(pid) if "map_id" in i}
+    return sum(maps.values())
+
+
+def agent_cost(figures, hz, goals):
+    """CPU, memory and maps with busy containers, all at one rate."""
+    rig = Rig(f"bench-cost-{hz}", window="15s").start()
+    for i in range(CONTAINERS):
+        rig.pod("payments", f"p-{i}").burn(100)
+    rig.write("policy", policy("payments", "all", hz))
+    time.sleep(18)  # steady: one window is written
+    cpu, began = rig.agent.stat()[0], time.monotonic()
+    time.sleep(MEASURE_S)
+    percent = 100 * (rig.agent.stat()[0] - cpu) / (time.monotonic() - began)
+    figures.add(f"agent_cpu_percent_{hz}hz", percent, "% of one core", goals[0])
+    figures.add(f"agent_rss_{hz}hz", rig.agent.stat()[1] / MB, "MB", goals[1])
+    figures.add(f"agent_maps_{hz}hz", map_bytes(rig.agent.process.pid) / MB, "MB", goals[2])
+    rig.finish()
+
+
+def main():
+    scope.install()
+    if why_not := missing():
+        print(f"The bench cannot run here: {why_not}", file=sys.stderr)
+        return 1
+    cgroups.sweep()
+    figures = Figures("boost")
+    manifest_to_first_sample(figures)
+    bpf_tick(figures)
+    agent_cost(figures, 19, (1, 14, 12))
+    agent_cost(figures, 100, (1, 21, 14))
+    figures.print()
+    print(f"written to {figures.write()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

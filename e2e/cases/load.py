@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many cgroups, many threads, many processes.  One case at a time: they want the whole machine."""
+
+import asyncio
+import os
+import subprocess
+import time
+
+from rubato import cgroups, pprof
+from rubato.rig import Rig, tool
+from . import until
+
+ONE_BY_ONE = True
+
+
+async def thousand_cgroups(checks):
+    rig = Rig("thousand").start()
+    pod = rig.pod("payments", "p").burn(40)
+    await asyncio.sleep(2)
+    before = rig.agent.stat()[1]
+    made = [cgroups.v2_root() + cgroups.kubelet_path(rig.root, cgroups.new_uid(), cgroups.new_container_id())
+            for _ in range(1000)]
+    for path in made:
+        os.makedirs(path)
+    await asyncio.sleep(1)
+    for path in made:
+        os.rmdir(path)
+        os.rmdir(os.path.dirname(path))
+    await asyncio.sleep(8)
+    checks.check("a thousand cgroups made and removed: the agent is ready", rig.agent.ready())
+    after = rig.agent.stat()[1]
+    checks.check("... and has not grown by more than 8 MB", after - before < 8 << 20, f"{(after - before) / 2**20:+.1f} MB")
+    rig.finish()
+    checks.within("... and the busy pod's CPU is the kernel's within 5 %",
+                  pprof.cpu_seconds(rig.profiles("payments")), pod.cgroup.cpu_seconds(), 5)
+
+
+async def sixty_four_threads(checks):
+    rig = Rig("threads").start()
+    pod = rig.pod("payments", "p")
+    await asyncio.sleep(1)
+    pod.burn(100, threads=64)
+    await asyncio.sleep(8)
+    rig.finish()
+    checks.within("64 threads on two CPUs: CPU is the kernel's within 5 %",
+                  pprof.cpu_seconds(rig.profiles("payments")), pod.cgroup.cpu_seconds(), 5)
+
+
+async def short_processes(checks):
+    rig = Rig("short").start()
+    pod = rig.pod("payments", "p")
+    rig.boost("payments", "boost", 100, "60s")
+    await asyncio.sleep(1)
+    storm = pod.cgroup.run(tool("spawn"), "--rate", "300", "--seconds", "10", "--work-us", "2000",
+                           stdout=subprocess.PIPE)
+    began = time.monotonic()
+    await until(lambda: storm.poll() is not None, 20)
+    checks.check("300 short processes a second for ten seconds: the agent keeps up",
+                 rig.agent.ready() and time.monotonic() - began < 12, f"{time.monotonic() - began:.1f} s")
+    rig.finish()
+    profiles = rig.profiles("payments")
+    checks.within("... their CPU is the kernel's within 10 %", pprof.cpu_seconds(profiles), pod.cgroup.cpu_seconds(), 10)
+    names = pprof.cumulative(profiles)
+    share = 100 * names["short_life"] / max(1, sum(pprof.flat(profiles).values()))
+    checks.check("... and most of it bears the name of the function they spend it in", share > 50, f"{share:.0f} %")
+
+
+CASES = [thousand_cgroups, sixty_four_threads, short_processes]

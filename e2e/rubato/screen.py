@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A table that is drawn again in place on a terminal, and line by line elsewhere."""
+
+import os
+import sys
+import time
+
+
+class Screen:
+    def __init__(self, line_every_s=3):
+        self.terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self.line_every_s = line_every_s
+        self._drawn = self._last = 0
+
+    def paint(self, text, code):
+        return f"\033[{code}m{text}\033[0m" if self.terminal and "NO_COLOR" not in os.environ else text
+
+    def bold(self, text):
+        return self.paint(text, "1")
+
+    def dim(self, text):
+        return self.paint(text, "2")
+
+    def hot(self, text):
+        return self.paint(text, "1;33")
+
+    def say(self, *lines):
+        """Print for good; a table drawn later begins below."""
+        self._drawn = 0
+        for line in lines:
+            print(line, flush=True)
+
+    def draw(self, lines):
+        """Draw the table over the one before; without a terminal at most one every few seconds."""
+        if self.terminal:
+            if self._drawn:
+                sys.stdout.write(f"\033[{self._drawn}A")
+            sys.stdout.write("".join(f"\033[2K{line}\n" for line in lines))
+            self._drawn = len(lines)
+        elif time.monotonic() - self._last >= self.line_every_s:
+            sys.stdout.write("".join(f"{line}\n" for line in lines))
+            self._last = time.monotonic()
+        sys.stdout.flush()

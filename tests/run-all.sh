@@ -1,0 +1,41 @@
+#!/bin/bash
+# Everything CI runs, stage by stage: each prints its own closing line, and the last line of all is their
+# sum, "N passed, N failed, N skipped".  A stage without a count of its own counts as one check.
+# STAGES="check e2e" runs only those; RUNS bounds the fuzz targets.
+cd "$(dirname "$0")/.." || exit 1
+: "${STAGES:=build lint check sanitizers fuzz e2e}" "${RUNS:=3000}"
+jobs=$(nproc)
+passed=0 failed=0 skipped=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
+
+# stage NAME SECONDS COMMAND...: run it, show what it says, add its count.
+stage() {
+	local name=$1 limit=$2 began=$SECONDS status line p=0 f=0 s=0
+	shift 2
+	case " $STAGES " in *" $name "*) ;; *) return ;; esac
+	echo "== $name"
+	timeout --foreground -k 30 "$limit" "$@" </dev/null 2>&1 | tee "$log"
+	status=${PIPESTATUS[0]}
+	line=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tail -1)
+	if [ -n "$line" ]; then
+		read -r p f s < <(echo "$line" | sed -E 's/ (passed|failed|skipped),?//g')
+	elif [ "$status" -eq 0 ]; then
+		p=1
+	fi
+	# A stage that fails without a failed check (it did not build, it ran out of time) is one.
+	[ "$status" -ne 0 ] && [ "$f" -eq 0 ] && f=1
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + ${s:-0}))
+	echo "== $name: $p passed, $f failed, ${s:-0} skipped ($((SECONDS - began)) s)"
+}
+
+stage build 600 make -j"$jobs" all tools
+stage lint 900 make -j"$jobs" lint
+stage check 600 make -j"$jobs" check
+stage sanitizers 900 make -j"$jobs" SANITIZE=address,undefined all check
+stage fuzz 900 make -j"$jobs" fuzz RUNS="$RUNS"
+stage e2e 600 make e2e
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
