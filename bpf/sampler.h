@@ -6,11 +6,13 @@
  *
  * Included from BPF C and from user C: __u32/__u64 only, padding spelled out, sizes asserted.
  *
- * A tick (one PERF_COUNT_SW_CPU_CLOCK event per CPU): cgroup id -> prof_cgroup {slot, cls} -> prof_class.
+ * A tick (one PERF_COUNT_SW_CPU_CLOCK event per CPU): cgroup id -> prof_cgroup {slot, cls} ->
+ * prof_class.
  * The container's own clock, prof_state.ns, advances by the event's period.  One hit is taken in
- * every stratum of cls.period_ns on that clock, at a random place in it; its weight is what the clock has
- * gained since the last one taken.  So the sum of weights equals the base comb at every moment and at any
- * rate, and neither a change of the class's period nor of the base needs a correction.
+ * every stratum of cls.period_ns on that clock, at a random place in it; its weight is what the
+ * clock has gained since the last one taken.  So the sum of weights equals the base comb at every
+ * moment and at any rate, and neither a change of the class's period nor of the base needs a
+ * correction.
  */
 
 #ifndef __bpf__
@@ -55,11 +57,11 @@ struct prof_cgroup {
 
 /* states[slot], per CPU */
 struct prof_state {
-	__u64 ns;	 /* CPU seen on this CPU: sum of the ticks' periods */
-	__u64 last_ns;	 /* ns when the last one was taken */
-	__u64 stratum_ns;/* where the present stratum begins */
-	__u64 next_ns;	 /* the place in it that is taken */
-	__u64 period_ns; /* the class's period that stratum and next were made with */
+	__u64 ns;	  /* CPU seen on this CPU: sum of the ticks' periods */
+	__u64 last_ns;	  /* ns when the last one was taken */
+	__u64 stratum_ns; /* where the present stratum begins */
+	__u64 next_ns;	  /* the place in it that is taken */
+	__u64 period_ns;  /* the class's period that stratum and next were made with */
 };
 
 /* counts[]: one row for each distinct (container, process, stack, rate) of a window */
@@ -67,11 +69,12 @@ struct prof_key {
 	__u64 cgroup;
 	__u64 user_hash; /* 0 = none */
 	__u64 kernel_hash;
-	__u64 mm; /* tells a process from its predecessor before exec */
+	__u64 mm; /* keyed hash of the address: tells a process from its predecessor before exec */
 	__u32 tgid;
 	__u32 rate_hz; /* of the class when it was taken */
 	__u32 end;     /* enum prof_end */
-	__u32 pad;
+	__u16 user_nr; /* frames; what the reader needs to find the chunks */
+	__u16 kernel_nr;
 };
 
 struct prof_count {
@@ -81,6 +84,7 @@ struct prof_count {
 
 /* stacks[]: a stack is cut into chunks, so that a row is small and most stacks need one or two */
 #define PROF_CHUNK 24
+#define PROF_CHUNKS ((PROF_DEPTH_USER + PROF_CHUNK - 1) / PROF_CHUNK)
 struct prof_stack_key {
 	__u64 hash;
 	__u32 chunk; /* 0.. */
@@ -116,17 +120,17 @@ struct prof_event_process {
 	__u64 cgroup;
 };
 
+/* Behind it stand the frames, __u64 each: key.user_nr, then key.kernel_nr. */
 struct prof_event_sample {
 	__u32 type;
-	__u32 user_nr, kernel_nr;
 	__u32 pad;
 	struct prof_key key;
 	struct prof_count count;
-	__u64 ip[]; /* user_nr, then kernel_nr */
 };
 
-/* stats[], per CPU: every early return counts. */
+/* stats[0], per CPU: every early return counts. */
 enum prof_stat {
+	PROF_STAT_IDLE,		  /* ticks of the idle task, which the event excludes */
 	PROF_STAT_TICKS,	  /* ticks of a non-idle CPU */
 	PROF_STAT_TAKEN,	  /* samples taken */
 	PROF_STAT_OVERFLOW,	  /* samples that went by the ring buffer: nothing lost */
@@ -134,7 +138,13 @@ enum prof_stat {
 	PROF_STAT_LOST_EVENT,	  /* cgroup or process events lost: the rescan finds them */
 	PROF_STAT_UNKNOWN_CGROUP, /* ticks of cgroups not registered yet */
 	PROF_STAT_NO_STATE,	  /* internal: a slot out of range */
+	PROF_STAT_NO_STACK, /* samples kept without their frames: a chunk was gone (counted by the
+			       reader) */
 	PROF_STAT_NR
+};
+
+struct prof_stats {
+	__u64 nr[PROF_STAT_NR];
 };
 
 _Static_assert(sizeof(struct prof_class) == 16, "shared with BPF");
@@ -143,5 +153,6 @@ _Static_assert(sizeof(struct prof_state) == 40, "shared with BPF");
 _Static_assert(sizeof(struct prof_key) == 48, "shared with BPF");
 _Static_assert(sizeof(struct prof_stack_key) == 16, "shared with BPF");
 _Static_assert(sizeof(struct prof_event_process) == 24, "shared with BPF");
+_Static_assert(sizeof(struct prof_event_sample) == 72, "shared with BPF");
 
 #endif

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+
+/* The programs of the sampler: maps, helpers and nothing clever; what decides is in
+ * sampler_logic.h.
+ *
+ * Nothing newer than Linux 5.15, no bpf_get_stackid() (it loses or confuses stacks on collisions),
+ * hash maps preallocated (a tick runs in an interrupt). */
+
+#include <linux/bpf.h>
+#include <linux/bpf_perf_event.h>
+#include <linux/errno.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/kernel_types.h"
+#include "bpf/sampler.h"
+#include "bpf/sampler_logic.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile __u64 prof_seed = 1;
+const volatile __s32 prof_hierarchy =
+	0;	/* 0 = cgroup2, else the v1 hierarchy of the memory controller */
+__u32 prof_set; /* which counts[] and stacks[] are written to */
+
+/* Room for a sample: the ring buffer's record, which ends with the frames, and as much behind it as
+ * the last chunk of a full kernel stack reads beyond its end. */
+struct prof_room {
+	struct prof_event_sample ev;
+	__u64 ip[PROF_DEPTH_USER + PROF_CHUNKS * PROF_CHUNK + 1];
+};
+
+/* Sizes that depend on the node are set before loading. */
+#define COUNTS                                                                                     \
+	__uint(type, BPF_MAP_TYPE_HASH);                                                           \
+	__uint(max_entries, 4096);                                                                 \
+	__type(key, struct prof_key);                                                              \
+	__type(value, struct prof_count)
+#define STACKS                                                                                     \
+	__uint(type, BPF_MAP_TYPE_HASH);                                                           \
+	__uint(max_entries, 12288);                                                                \
+	__type(key, struct prof_stack_key);                                                        \
+	__type(value, struct prof_chunk)
+
+struct {
+	COUNTS;
+} counts0 SEC(".maps"), counts1 SEC(".maps");
+
+struct {
+	STACKS;
+} stacks0 SEC(".maps"), stacks1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PROF_CGROUPS);
+	__type(key, __u64);
+	__type(value, struct prof_cgroup);
+} cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PROF_CLASSES);
+	__type(key, __u32);
+	__type(value, struct prof_class);
+} classes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PROF_SLOTS);
+	__type(key, __u32);
+	__type(value, struct prof_state);
+} states SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct prof_stats);
+} stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct prof_room);
+} rooms SEC(".maps");
+
+struct process {
+	__u64 mm;
+	__u64 tgid;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct process);
+	__type(value, __u32);
+} processes SEC(".maps");
+
+/* Two, so that samples can not crowd out the news. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+} events SEC(".maps");
+
+#define OVERFLOW_BYTES (512 * 1024)
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, OVERFLOW_BYTES);
+} overflow SEC(".maps");
+
+static __always_inline struct prof_stats *own_stats(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&stats, &zero);
+}
+
+static __always_inline __u64 current_cgroup(void)
+{
+	struct task_struct *task;
+	int subsys;
+
+	if (!prof_hierarchy)
+		return bpf_get_current_cgroup_id();
+	task = (void *)bpf_get_current_task();
+	subsys = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+	return BPF_CORE_READ(task, cgroups, subsys[subsys & 15], cgroup, kn, id);
+}
+
+/* x86-64.  __USER32_CS is 0x23: a 32-bit program's frames have another shape. */
+#define USER_CS32 0x23
+static __always_inline _Bool is_user(__u64 cs)
+{
+	return (cs & 3) == 3;
+}
+
+/* volatile: the compiler may not merge two loads into one from a computed address, which the
+ * verifier refuses for the context. */
+#define CTX_REG(ctx, name) (*(const volatile __u64 *)&(ctx)->regs.name)
+
+/* The registers the task had when it last ran in user mode. */
+static __always_inline _Bool user_frame(struct bpf_perf_event_data *ctx, struct prof_frame *f)
+{
+	struct pt_regs___kernel *regs;
+	__u64 cs = CTX_REG(ctx, cs) & 0xffff;
+
+	if (is_user(cs)) {
+		*f = (struct prof_frame){ CTX_REG(ctx, rip), CTX_REG(ctx, rbp), CTX_REG(ctx, rsp) };
+		return cs != USER_CS32;
+	}
+	regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	cs = regs->cs & 0xffff;
+	*f = (struct prof_frame){ regs->ip, regs->bp, regs->sp };
+	return is_user(cs) && cs != USER_CS32;
+}
+
+/* To the caller's frame.  The only place that knows how; tables for code without frame pointers
+ * belong here. */
+static __always_inline enum prof_end step(struct prof_frame *f)
+{
+	enum prof_end end = prof_fp_check(f);
+	__u64 record[2];
+
+	if (end != PROF_END_NONE)
+		return end;
+	if (bpf_probe_read_user(record, sizeof(record), (void *)f->fp))
+		return PROF_END_EFAULT;
+	return prof_fp_step(f, record);
+}
+
+/* Fill room->ip with the user stack, and the key with its hash and length.  The length is not
+ * returned: the verifier would go on with each value it can have, and check everything after 127
+ * times. */
+static __noinline int walk_user(struct bpf_perf_event_data *ctx, struct prof_room *room)
+{
+	__u64 hash = prof_seed, seed = prof_seed;
+	struct prof_frame f;
+	__u32 end = PROF_END_TRUNCATED;
+	__u32 nr;
+
+	if (!room || !user_frame(ctx, &f))
+		return 0;
+	for (nr = 0; nr < PROF_DEPTH_USER; nr++) {
+		room->ip[nr] = f.ip;
+		hash = prof_hash_step(hash, f.ip, seed);
+		end = step(&f);
+		if (end != PROF_END_NONE)
+			break;
+	}
+	if (end == PROF_END_NONE)
+		end = PROF_END_TRUNCATED;
+	else
+		nr++;
+	room->ev.key.end = end;
+	room->ev.key.user_hash = prof_hash_end(hash, nr);
+	room->ev.key.user_nr = nr;
+	return 0;
+}
+
+static __noinline int walk_kernel(struct bpf_perf_event_data *ctx, struct prof_room *room)
+{
+	__u64 hash = ~prof_seed, seed = prof_seed;
+	__u64 *ip;
+	long size;
+	__u32 nr, i;
+
+	if (!room || is_user(ctx->regs.cs))
+		return 0;
+	ip = &room->ip[room->ev.key.user_nr & 127];
+	size = bpf_get_stack(ctx, ip, PROF_DEPTH_KERNEL * sizeof(__u64), 0);
+	if (size <= 0)
+		return 0;
+	nr = (__u32)size / sizeof(__u64);
+	for (i = 0; i < PROF_DEPTH_KERNEL && i < nr; i++)
+		hash = prof_hash_step(hash, ip[i], seed);
+	room->ev.key.kernel_hash = prof_hash_end(hash, nr);
+	room->ev.key.kernel_nr = nr;
+	return 0;
+}
+
+/* Tell of a process image once; if nobody hears it, again with its next sample. */
+static __always_inline void report_process(const struct prof_key *key, struct prof_stats *own)
+{
+	struct process process = { key->mm, key->tgid };
+	struct prof_event_process ev = { PROF_EVENT_PROCESS, key->tgid, key->mm, key->cgroup };
+	__u32 told = 1;
+
+	if (!key->mm || bpf_map_lookup_elem(&processes, &process))
+		return;
+	if (bpf_ringbuf_output(&events, &ev, sizeof(ev), BPF_RB_FORCE_WAKEUP))
+		own->nr[PROF_STAT_LOST_EVENT]++;
+	else
+		bpf_map_update_elem(&processes, &process, &told, BPF_ANY);
+}
+
+static __always_inline long put_stack(void *stacks, __u64 hash, const __u64 *ip, __u32 nr)
+{
+	struct prof_stack_key key = { .hash = hash, .nr = nr };
+	long r;
+
+	for (key.chunk = 0; key.chunk < PROF_CHUNKS; key.chunk++) {
+		if (key.chunk * PROF_CHUNK >= nr)
+			break;
+		r = bpf_map_update_elem(stacks, &key, ip + key.chunk * PROF_CHUNK, BPF_NOEXIST);
+		if (r && r != -EEXIST)
+			return r;
+	}
+	return 0;
+}
+
+static __always_inline _Bool add_count(void *counts, const struct prof_event_sample *ev)
+{
+	struct prof_count *count = bpf_map_lookup_elem(counts, &ev->key);
+
+	if (!count)
+		return 0;
+	__sync_fetch_and_add(&count->cpu_ns, ev->count.cpu_ns);
+	__sync_fetch_and_add(&count->samples, 1);
+	return 1;
+}
+
+/* Frames first, then the row that refers to them. */
+static __always_inline _Bool store(void *counts, void *stacks, struct prof_room *room)
+{
+	__u32 user_nr = room->ev.key.user_nr & 127, kernel_nr = room->ev.key.kernel_nr & 127;
+	struct prof_event_sample *ev = &room->ev;
+
+	if (add_count(counts, ev))
+		return 1;
+	if (put_stack(stacks, ev->key.user_hash, room->ip, user_nr))
+		return 0;
+	if (put_stack(stacks, ev->key.kernel_hash, room->ip + user_nr, kernel_nr))
+		return 0;
+	if (!bpf_map_update_elem(counts, &ev->key, &ev->count, BPF_NOEXIST))
+		return 1;
+	return add_count(counts, ev); /* another CPU was first, or the map is full */
+}
+
+static __noinline int store_set(struct prof_room *room)
+{
+	if (!room)
+		return 0;
+	if (prof_set & 1)
+		return store(&counts1, &stacks1, room);
+	return store(&counts0, &stacks0, room);
+}
+
+/* The map is full: by the ring buffer, whole.  The reader is woken when a quarter is full, not each
+ * time. */
+static __always_inline void send(struct prof_room *room, struct prof_stats *own)
+{
+	__u64 flags = bpf_ringbuf_query(&overflow, BPF_RB_AVAIL_DATA) > OVERFLOW_BYTES / 4
+			      ? BPF_RB_FORCE_WAKEUP
+			      : BPF_RB_NO_WAKEUP;
+	__u64 frames = (room->ev.key.user_nr & 127) + (room->ev.key.kernel_nr & 127);
+	__u64 size = sizeof(room->ev) + frames * sizeof(__u64);
+
+	if (bpf_ringbuf_output(&overflow, room, size, flags))
+		own->nr[PROF_STAT_LOST_RING]++;
+	else
+		own->nr[PROF_STAT_OVERFLOW]++;
+}
+
+static __always_inline void take(struct bpf_perf_event_data *ctx, const struct prof_class *cls,
+				 __u64 cgroup, __u64 weight, struct prof_stats *own)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 mm = (__u64)BPF_CORE_READ(task, mm);
+	__u32 zero = 0;
+	struct prof_room *room = bpf_map_lookup_elem(&rooms, &zero);
+	struct prof_event_sample *ev;
+
+	if (!room) {
+		own->nr[PROF_STAT_NO_STATE]++;
+		return;
+	}
+	own->nr[PROF_STAT_TAKEN]++;
+	ev = &room->ev;
+	ev->type = PROF_EVENT_SAMPLE;
+	ev->count = (struct prof_count){ weight, 1 };
+	ev->key = (struct prof_key){ .cgroup = cgroup,
+				     .tgid = bpf_get_current_pid_tgid() >> 32,
+				     .rate_hz = cls->rate_hz };
+	if (mm)
+		ev->key.mm = prof_hash_end(prof_hash_step(prof_seed, mm, prof_seed), 0);
+	if (mm && (cls->flags & PROF_WANT_USER))
+		walk_user(ctx, room);
+	if (cls->flags & PROF_WANT_KERNEL)
+		walk_kernel(ctx, room);
+	report_process(&ev->key, own);
+	if (!store_set(room))
+		send(room, own);
+}
+
+SEC("perf_event")
+int tick(struct bpf_perf_event_data *ctx)
+{
+	struct prof_stats *own = own_stats();
+	__u32 id = PROF_CLASS_UNKNOWN;
+	__u64 cgroup, weight;
+	struct prof_cgroup *row;
+	struct prof_state *state;
+	struct prof_class *cls;
+	_Bool draw;
+
+	if (!own)
+		return 0;
+	if (!(__u32)bpf_get_current_pid_tgid()) {
+		own->nr[PROF_STAT_IDLE]++;
+		return 0;
+	}
+	own->nr[PROF_STAT_TICKS]++;
+	cgroup = current_cgroup();
+	row = bpf_map_lookup_elem(&cgroups, &cgroup);
+	if (row)
+		id = row->cls;
+	cls = bpf_map_lookup_elem(&classes, &id);
+	state = row ? bpf_map_lookup_elem(&states, &row->slot) : 0;
+	if (!cls || (row && !state)) {
+		own->nr[PROF_STAT_NO_STATE]++;
+		return 0;
+	}
+	if (state) {
+		weight = prof_hit(state, ctx->sample_period, cls->period_ns, &draw);
+		if (draw)
+			prof_draw(state, bpf_get_prandom_u32());
+	} else {
+		own->nr[PROF_STAT_UNKNOWN_CGROUP]++;
+		weight = cls->period_ns ? ctx->sample_period : 0;
+	}
+	if (weight)
+		take(ctx, cls, cgroup, weight, own);
+	return 0;
+}
+
+static __always_inline int report_cgroup(__u32 type, struct cgroup *cgrp, const char *path)
+{
+	struct prof_event_cgroup *ev;
+	struct prof_stats *own = own_stats();
+	long len;
+
+	if (!own || cgrp->root->hierarchy_id != prof_hierarchy)
+		return 0;
+	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
+	if (!ev) {
+		own->nr[PROF_STAT_LOST_EVENT]++;
+		return 0;
+	}
+	ev->type = type;
+	ev->level = cgrp->level;
+	ev->id = cgrp->kn->id;
+	ev->hierarchy = cgrp->root->hierarchy_id;
+	ev->pad = 0;
+	len = bpf_probe_read_kernel_str(ev->path, sizeof(ev->path), path);
+	if (len < 0 || len == sizeof(ev->path)) { /* cut: a wrong name is worse than a late one */
+		own->nr[PROF_STAT_LOST_EVENT]++;
+		bpf_ringbuf_discard(ev, 0);
+		return 0;
+	}
+	bpf_ringbuf_submit(ev, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(cgroup_mkdir, struct cgroup *cgrp, const char *path)
+{
+	return report_cgroup(PROF_EVENT_MKDIR, cgrp, path);
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(cgroup_rmdir, struct cgroup *cgrp, const char *path)
+{
+	return report_cgroup(PROF_EVENT_RMDIR, cgrp, path);
+}
+
+SEC("tp_btf/cgroup_rename")
+int BPF_PROG(cgroup_rename, struct cgroup *cgrp, const char *path)
+{
+	return report_cgroup(PROF_EVENT_RENAME, cgrp, path);
+}
