@@ -16,16 +16,18 @@ MODULES = ["boosts", "restarts", "load", "hostile", "operations"]
 CASE_TIMEOUT_S = 150
 
 
-async def run_case(case, checks):
+async def run_case(case, total):
+    checks = Checks()
     try:
         await asyncio.wait_for(case(checks), CASE_TIMEOUT_S)
     except Exception as error:  # one broken case must not hide the others
         where = traceback.extract_tb(error.__traceback__)[-1]
         checks.check(case.__name__, False, f"{error!r} at {where.filename}:{where.lineno}")
+    checks.print_lines(case.__name__.replace("_", " "))
+    total.add(checks)
 
 
 async def run_module(module, cases, checks):
-    print(f"{module.__name__}:", flush=True)
     if getattr(module, "ONE_BY_ONE", False):
         for case in cases:
             await run_case(case, checks)
@@ -39,6 +41,7 @@ def main(names):
     why_not = missing()
     if why_not:
         checks.skip("all end-to-end tests", why_not)
+        checks.print_lines("e2e")
     else:
         cgroups.sweep()
         for name in MODULES:

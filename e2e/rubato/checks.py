@@ -3,8 +3,19 @@
 
 
 class Checks:
+    """Lines are kept until print_lines(), so that those of cases that run at the same time do not mix."""
+
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+        self._lines = []
+
+    def print_lines(self, title):
+        print("\n".join([f"{title}:", *self._lines]), flush=True)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
 
     def check(self, sentence, good, detail=""):
         """Record one fact; `detail` says what was seen.  Returns whether it is good."""
@@ -13,7 +24,7 @@ class Checks:
         else:
             self.failed += 1
         seen = f"  ({detail})" if detail else ""
-        print(f"  {'ok    ' if good else 'FAILED'} {sentence}{seen}", flush=True)
+        self._lines.append(f"  {'ok    ' if good else 'FAILED'} {sentence}{seen}")
         return bool(good)
 
     def near(self, sentence, value, goal, tolerance, unit=""):
@@ -28,7 +39,7 @@ class Checks:
 
     def skip(self, sentence, why):
         self.skipped += 1
-        print(f"  skip   {sentence}: {why}", flush=True)
+        self._lines.append(f"  skip   {sentence}: {why}")
 
     def closing_line(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
