@@ -11,7 +11,7 @@ deny() { # deny PATTERN FILE...: no FILE may include a header that matches PATTE
 io='uv\.h|curl/|libwebsockets|microhttpd|bpf/(lib)?bpf\.h|sampler\.skel'
 core="controller/model controller/selector controller/store controller/effective controller/compile
 	controller/clock controller/status agent/settings agent/cgroup_name agent/cgroups agent/cgroups_bind
-	agent/plan_index agent/table agent/resolve
+	agent/plan_index agent/table agent/resolve agent/cgroup_mount agent/collect
 	agent/procmap agent/profile agent/pprof agent/elf agent/kallsyms agent/demangle
 	lib/err lib/buf lib/caps lib/json lib/plan lib/plan_json lib/plan_delta lib/duration lib/yaml lib/opamp lib/backoff
 	controller/hub_fsm agent/client_fsm"
