@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_HTTP_H
+#define LIB_HTTP_H
+
+/* The read-only HTTP server of a daemon, on its loop and without threads:
+ *
+ *	/metrics	Prometheus text
+ *	/healthz	200 "ok" as long as the loop turns
+ *	/readyz		200 "ok", or 503 and a sentence that says what is missing
+ *
+ * GET and HEAD only (405), other paths 404.  At most 32 connections, 5 s without progress ends one.
+ * Nothing secret is served, hence no TLS; --listen decides who can reach it.
+ */
+
+#include "lib/base.h"
+#include "lib/err.h"
+
+struct metrics;
+struct uv_loop_s;
+struct http;
+
+struct http_options {
+	const char *listen; /* as listen_tcp() takes it */
+	struct metrics *metrics;
+	/* 0 = ready; negative with a sentence = not.  NULL = always ready. */
+	int (*ready)(void *ctx, struct err *err);
+	void *ctx;
+};
+
+/* Returns 0, or a negative errno with a sentence. */
+must_check int http_new(struct uv_loop_s *loop, const struct http_options *options,
+			struct http **ret_http, struct err *err);
+
+int http_port(const struct http *http);
+
+/* Close all connections; frees itself when the loop has let go of it.  http_free(NULL) is a no-op. */
+void http_free(struct http *http);
+
+#endif
