@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/utf8.h"
 
+#include <assert.h>
+#include <string.h>
+
 static size_t length_by_first(unsigned char c, uint32_t *bits)
 {
 	if (c < 0x80)
@@ -38,4 +41,27 @@ bool utf8_is_unsafe(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
 	       (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f;
+}
+
+size_t utf8_clean(const char *text, size_t len, char *out, size_t size)
+{
+	size_t done = 0, nr;
+
+	assert(size > 0);
+	for (size_t at = 0; at < len; at += nr) {
+		uint32_t code = 0;
+		size_t whole = utf8_char(text + at, len - at, &code);
+
+		nr = MAX(whole, 1);
+		if (done + nr >= size)
+			break;
+		if (whole && !utf8_is_unsafe(code)) {
+			memmove(out + done, text + at, nr);
+			done += nr;
+		} else {
+			out[done++] = '?';
+		}
+	}
+	out[done] = '\0';
+	return done;
 }

@@ -14,4 +14,8 @@ size_t utf8_char(const char *text, size_t len, uint32_t *ret_code);
  * separators, and the marks that reorder text. */
 bool utf8_is_unsafe(uint32_t code);
 
+/* Copy at most size - 1 bytes of `text` to `out`, and a NUL.  What is not UTF-8 or is unsafe becomes '?';
+ * no character is cut in half.  `out` may be `text`.  Returns the length. */
+size_t utf8_clean(const char *text, size_t len, char *out, size_t size);
+
 #endif

@@ -12,7 +12,8 @@ io='uv\.h|curl/|libwebsockets|microhttpd|bpf/(lib)?bpf\.h|sampler\.skel'
 core="controller/model controller/selector controller/store controller/effective controller/compile
 	controller/clock controller/status agent/settings agent/cgroup_name agent/cgroups agent/cgroups_bind
 	agent/plan_index agent/table agent/resolve agent/cgroup_mount agent/collect
-	agent/procmap agent/profile agent/pprof agent/elf agent/kallsyms agent/demangle
+	agent/procmap agent/profile agent/pprof agent/pprof_writer agent/elf agent/elf_symbols agent/kallsyms
+	agent/demangle agent/names
 	lib/err lib/buf lib/caps lib/json lib/plan lib/plan_json lib/plan_delta lib/duration lib/yaml lib/opamp lib/backoff
 	controller/hub_fsm agent/client_fsm"
 for module in $core; do

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_LOOKUP_H
+#define AGENT_LOOKUP_H
+
+/* From places to names: the symbols of files and of the kernel, for the frames of whole profiles. */
+
+#include "agent/files.h"
+#include "agent/pprof.h"
+#include "agent/procs.h"
+#include "agent/profile.h"
+#include "agent/symbolize.h"
+#include "lib/base.h"
+
+struct lookup;
+
+/* `proc` is the path of the procfs; files and procs are borrowed. */
+struct lookup *lookup_new(const char *proc, struct files *files, struct procs *procs);
+void lookup_free(struct lookup *lookup);
+
+/* Find the names of all frames of these profiles: one pass over each file. */
+void lookup_resolve(struct lookup *lookup, struct profile *const *profile, size_t nr,
+		    int64_t now_ns);
+
+/* What is known of the frames.  The caller frees location and mapping; the strings are valid until the
+ * next lookup_resolve() or lookup_trim(). */
+void lookup_names(const struct lookup *lookup, const struct profile *profile,
+		  struct pprof_names *ret_names);
+
+/* Forget names if there are too many. */
+void lookup_trim(struct lookup *lookup);
+
+/* Fill in what this module counts. */
+void lookup_stats(const struct lookup *lookup, struct symbolizer_stats *stats);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/procs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUCKETS 1024
+#define LINES_MAX 70000 /* a process has 65,530 mappings unless the node's owner raised it */
+
+struct mapping {
+	uint64_t start, end;
+	uint64_t offset; /* in the file; for FRAME_NAMED the enum frame_name */
+	uint32_t file;
+};
+
+struct proc {
+	struct proc *next; /* in the bucket */
+	uint32_t tgid;
+	uint64_t mm;
+	struct mapping *mapping; /* by address */
+	size_t mapping_nr;
+	uint32_t main_file;
+	int64_t read_ns, used_ns;
+	bool missed; /* never read */
+	bool dead;   /* procs_reap() found it gone */
+};
+
+struct procs {
+	struct proc *bucket[BUCKETS];
+	size_t nr, mapping_nr;
+	int proc_fd;
+	struct files *files;
+	uint64_t missed;
+};
+
+struct procs *procs_new(const char *proc, struct files *files)
+{
+	struct procs *procs = xcalloc(1, sizeof(*procs));
+
+	procs->proc_fd = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	procs->files = files;
+	return procs;
+}
+
+size_t procs_nr(const struct procs *procs)
+{
+	return procs->nr;
+}
+
+uint64_t procs_missed(const struct procs *procs)
+{
+	return procs->missed;
+}
+
+uint32_t procs_main_file(const struct proc *proc)
+{
+	return proc->main_file;
+}
+
+/* Unlink and free the process that `link` points to. */
+static void drop(struct procs *procs, struct proc **link)
+{
+	struct proc *proc = *link;
+
+	*link = proc->next;
+	procs->nr--;
+	procs->mapping_nr -= proc->mapping_nr;
+	free(proc->mapping);
+	free(proc);
+}
+
+void procs_free(struct procs *procs)
+{
+	if (!procs)
+		return;
+	for (size_t i = 0; i < BUCKETS; i++)
+		while (procs->bucket[i])
+			drop(procs, &procs->bucket[i]);
+	if (procs->proc_fd >= 0)
+		close(procs->proc_fd);
+	free(procs);
+}
+
+static struct proc **bucket_of(struct procs *procs, uint32_t tgid)
+{
+	return &procs->bucket[tgid % BUCKETS];
+}
+
+static struct proc *find(struct procs *procs, uint32_t tgid, uint64_t mm)
+{
+	for (struct proc *proc = *bucket_of(procs, tgid); proc; proc = proc->next)
+		if (proc->tgid == tgid && proc->mm == mm)
+			return proc;
+	return NULL;
+}
+
+static void drop_oldest(struct procs *procs, const struct proc *but)
+{
+	struct proc **oldest = NULL;
+
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct proc **link = &procs->bucket[i]; *link; link = &(*link)->next)
+			if (*link != but && (!oldest || (*link)->used_ns < (*oldest)->used_ns))
+				oldest = link;
+	if (oldest)
+		drop(procs, oldest);
+}
+
+static FILE *open_maps(const struct procs *procs, uint32_t tgid)
+{
+	char path[32];
+	FILE *file;
+	int fd;
+
+	snprintf(path, sizeof(path), "%" PRIu32 "/maps", tgid);
+	fd = openat(procs->proc_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	file = fdopen(fd, "r");
+	if (!file)
+		close(fd);
+	return file;
+}
+
+static struct mapping place_of(struct procs *procs, uint32_t tgid, const struct procmap_line *line)
+{
+	struct file_place place = { .proc_fd = procs->proc_fd, .tgid = tgid, .line = line };
+	struct mapping mapping = { .start = line->start, .end = line->end, .file = FRAME_NAMED };
+
+	mapping.offset = line->kind == PROCMAP_VDSO ? FRAME_VDSO : FRAME_ANON;
+	if (line->kind != PROCMAP_FILE)
+		return mapping;
+	mapping.file = files_get(procs->files, &place);
+	mapping.offset = mapping.file == FRAME_NAMED ? FRAME_UNKNOWN : line->offset;
+	return mapping;
+}
+
+static bool same_file(const struct procs *procs, uint32_t tgid, const struct procmap_line *line)
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%" PRIu32 "/exe", tgid);
+	return fstatat(procs->proc_fd, path, &st, 0) == 0 && st.st_ino == line->ino;
+}
+
+/* Read the mappings; what was there before stays if they cannot be read or there are none any more. */
+static void read_maps(struct procs *procs, struct proc *proc, int64_t now_ns)
+{
+	cleanup(freep) struct procmap_line *line = xmalloc(sizeof(*line));
+	cleanup(freep) char *text = NULL;
+	struct mapping *mapping = NULL;
+	size_t nr = 0, size = 0;
+	uint64_t end = 0;
+	FILE *maps = open_maps(procs, proc->tgid);
+
+	proc->read_ns = now_ns;
+	for (int i = 0; maps && i < LINES_MAX && nr < PROCMAP_MAPPINGS; i++) {
+		ssize_t len = getline(&text, &size, maps);
+
+		if (len < 0)
+			break;
+		if (!procmap_parse(text, (size_t)len, line) || !line->executable ||
+		    line->start < end)
+			continue;
+		end = line->end;
+		GROW(mapping, nr);
+		mapping[nr] = place_of(procs, proc->tgid, line);
+		if (!proc->main_file && mapping[nr].file >= FRAME_FILES &&
+		    same_file(procs, proc->tgid, line))
+			proc->main_file = mapping[nr].file;
+		nr++;
+	}
+	if (maps)
+		fclose(maps);
+	if (nr == 0)
+		return;
+	free(proc->mapping);
+	procs->mapping_nr += nr - proc->mapping_nr;
+	proc->mapping = xrealloc(mapping, nr, sizeof(*mapping));
+	proc->mapping_nr = nr;
+}
+
+static struct proc *add(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns)
+{
+	struct proc *proc = xcalloc(1, sizeof(*proc)), **bucket = bucket_of(procs, tgid);
+
+	proc->tgid = tgid;
+	proc->mm = mm;
+	proc->used_ns = now_ns;
+	proc->next = *bucket;
+	*bucket = proc;
+	procs->nr++;
+	read_maps(procs, proc, now_ns);
+	proc->missed = proc->mapping_nr == 0;
+	procs->missed += proc->missed;
+	while (procs->nr > PROCS_MAX || (procs->mapping_nr > PROCS_MAPPINGS && procs->nr > 1))
+		drop_oldest(procs, proc);
+	return proc;
+}
+
+/* Another image of this process runs now: what /proc shows is not theirs any more. */
+static void mark_others(struct procs *procs, const struct proc *now)
+{
+	for (struct proc *proc = *bucket_of(procs, now->tgid); proc; proc = proc->next)
+		if (proc->tgid == now->tgid && proc != now)
+			proc->dead = true;
+}
+
+void procs_seen(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns)
+{
+	struct proc *proc = find(procs, tgid, mm);
+
+	if (proc)
+		read_maps(procs, proc, now_ns);
+	else
+		proc = add(procs, tgid, mm, now_ns);
+	mark_others(procs, proc);
+	proc->dead = false;
+	proc->missed = proc->mapping_nr == 0;
+}
+
+/* A sample of an image that is not known, of a process that is known by another: it has ended. */
+static bool has_later_image(struct procs *procs, uint32_t tgid)
+{
+	for (struct proc *proc = *bucket_of(procs, tgid); proc; proc = proc->next)
+		if (proc->tgid == tgid && !proc->dead)
+			return true;
+	return false;
+}
+
+struct proc *procs_get(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns)
+{
+	struct proc *proc = find(procs, tgid, mm);
+
+	if (!proc && has_later_image(procs, tgid))
+		return NULL;
+	if (!proc)
+		proc = add(procs, tgid, mm, now_ns);
+	proc->used_ns = now_ns;
+	return proc->missed ? NULL : proc;
+}
+
+static const struct mapping *find_mapping(const struct proc *proc, uint64_t addr)
+{
+	size_t low = 0, high = proc->mapping_nr;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (proc->mapping[middle].end <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == proc->mapping_nr || proc->mapping[low].start > addr)
+		return NULL;
+	return &proc->mapping[low];
+}
+
+struct frame procs_frame(struct procs *procs, struct proc *proc, uint64_t addr, int64_t now_ns)
+{
+	const struct mapping *mapping = find_mapping(proc, addr);
+
+	if (!mapping && !proc->dead && now_ns - proc->read_ns >= PROCS_REFRESH_NS) {
+		read_maps(procs, proc, now_ns);
+		mapping = find_mapping(proc, addr);
+	}
+	if (!mapping)
+		return (struct frame){ .file = FRAME_NAMED, .addr = FRAME_UNKNOWN };
+	if (mapping->file == FRAME_NAMED)
+		return (struct frame){ .file = FRAME_NAMED, .addr = mapping->offset };
+	return (struct frame){
+		.file = mapping->file,
+		.addr = addr - mapping->start + mapping->offset,
+	};
+}
+
+static bool maps_file(const struct proc *proc, uint32_t file)
+{
+	for (size_t i = 0; i < proc->mapping_nr; i++)
+		if (proc->mapping[i].file == file)
+			return true;
+	return false;
+}
+
+void procs_reopen(struct procs *procs, uint32_t file, int64_t now_ns)
+{
+	int tries = 3;
+
+	for (size_t i = 0; i < BUCKETS && tries > 0; i++)
+		for (struct proc *proc = procs->bucket[i]; proc && tries > 0; proc = proc->next) {
+			const struct file *found = files_find(procs->files, file);
+
+			if (!found || found->fd >= 0 || found->refused)
+				return;
+			if (proc->dead || !maps_file(proc, file))
+				continue;
+			read_maps(procs, proc, now_ns);
+			tries--;
+		}
+}
+
+static void sweep_files(struct procs *procs)
+{
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (const struct proc *proc = procs->bucket[i]; proc; proc = proc->next)
+			for (size_t j = 0; j < proc->mapping_nr; j++) {
+				struct file *file = files_find(procs->files, proc->mapping[j].file);
+
+				if (file)
+					file->mapped = true;
+			}
+	files_sweep(procs->files);
+}
+
+void procs_reap(struct procs *procs)
+{
+	for (size_t i = 0; i < BUCKETS; i++) {
+		struct proc **link = &procs->bucket[i];
+
+		while (*link) {
+			struct stat st;
+			char path[16];
+
+			if ((*link)->dead) {
+				drop(procs, link);
+				continue;
+			}
+			snprintf(path, sizeof(path), "%" PRIu32, (*link)->tgid);
+			(*link)->dead =
+				fstatat(procs->proc_fd, path, &st, 0) < 0 && errno == ENOENT;
+			link = &(*link)->next;
+		}
+	}
+	if (files_nr(procs->files) > FILES_MAX / 2)
+		sweep_files(procs);
+}
