@@ -125,13 +125,12 @@ class Rig:
     # What came of it.
     def status(self, namespace, name):
         """The status the controller wrote for a policy, {} when there is none."""
-        for path, _, names in os.walk(self.controller.status):
-            for file_name in names:
-                if not file_name.startswith(".") and name in file_name and namespace in os.path.join(path, file_name):
-                    with open(os.path.join(path, file_name), encoding="utf-8") as file:
-                        found = json.load(file)
-                    return found.get("status", found)
-        return {}
+        path = os.path.join(self.controller.status, f"profilingpolicy.{namespace}.{name}.json")
+        try:
+            with open(path, encoding="utf-8") as file:
+                return json.load(file).get("status") or {}
+        except FileNotFoundError:
+            return {}
 
     def condition(self, namespace, name, kind):
         for condition in self.status(namespace, name).get("conditions", []):
