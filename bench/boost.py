@@ -13,6 +13,7 @@ from rubato import cgroups, scope
 from rubato.daemons import BUILD, wait_until
 from rubato.figures import Figures, percentile
 from rubato.kernel import missing
+from rubato.observe import first_sample_ns
 from rubato.rig import Rig, policy
 
 BOOSTS = 50

@@ -15,13 +15,14 @@ import time
 from rubato import cgroups, pprof, scope
 from rubato.daemons import BUILD, REPO
 from rubato.kernel import missing
+from rubato.observe import applied_rates, boost_end_ns, first_sample_ns
 from rubato.rig import NODE, Rig, tool
 from rubato.screen import Screen
 
 HOME = os.path.join(BUILD, "demo")
 BEFORE_S, BOOST_S, AFTER_S = 6, 15, 6
 DEFAULT_HZ = 19
-SECOND = 1_000_000_000
+HEADER = "NAMESPACE    WANTED   APPLIED   SAMPLES PER CPU-SECOND   CPU BY PROFILES   BY KERNEL"
 
 
 class Service:
@@ -81,8 +82,8 @@ class Demo:
             + (" with a CPU quota" if self.quotas else " (this kernel offers no CPU quota)")
             + f"; both are sampled at {DEFAULT_HZ} Hz.", "")
         self.watch(BEFORE_S)
-        say("", self.screen.hot("$ kubectl apply -f examples/boost.yaml") +
-            f"   (100 Hz for {BOOST_S} s; without a cluster: put it into the source directory)", "")
+        source = os.path.relpath(self.rig.controller.source, os.getcwd())
+        say("", self.screen.hot(f"$ cp examples/boost.yaml {source}/") + f"     (payments: 100 Hz for {BOOST_S} s)", "")
         self.written_ns = self.apply("boost.yaml")
         self.watch(BOOST_S + 1)
         say("", "The boost is over; nobody did anything.", "")
@@ -109,7 +110,7 @@ class Demo:
             for service in self.services:
                 service.note_account()
             self.read_new_profiles()
-            self.screen.draw(self.table())
+            self.screen.draw(self.screen.bold(HEADER), self.table())
 
     def read_new_profiles(self):
         for path, _, names in os.walk(self.rig.agent.profiles):
@@ -123,7 +124,7 @@ class Demo:
         return sorted(found, key=lambda p: p.time_ns)
 
     def table(self):
-        lines = [self.screen.bold("NAMESPACE    WANTED   APPLIED   SAMPLES PER CPU-SECOND   CPU BY PROFILES   BY KERNEL")]
+        lines = []
         applied = applied_rates(self.rig.agent.metrics())
         for service in self.services:
             profiles = self.profiles(service.namespace)

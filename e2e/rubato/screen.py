@@ -30,14 +30,14 @@ class Screen:
         for line in lines:
             print(line, flush=True)
 
-    def draw(self, lines):
-        """Draw the table over the one before; without a terminal at most one every few seconds."""
+    def draw(self, header, rows):
+        """Draw the table over the one before; without a terminal only now and then, and the header once."""
         if self.terminal:
-            if self._drawn:
-                sys.stdout.write(f"\033[{self._drawn}A")
-            sys.stdout.write("".join(f"\033[2K{line}\n" for line in lines))
-            self._drawn = len(lines)
+            up = f"\033[{self._drawn}A" if self._drawn else ""
+            sys.stdout.write(up + "".join(f"\033[2K{line}\n" for line in (header, *rows)))
+            self._drawn = 1 + len(rows)
         elif time.monotonic() - self._last >= self.line_every_s:
+            lines = rows if self._drawn else (header, *rows)
             sys.stdout.write("".join(f"{line}\n" for line in lines))
-            self._last = time.monotonic()
+            self._drawn, self._last = 1, time.monotonic()
         sys.stdout.flush()
