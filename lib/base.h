@@ -16,6 +16,9 @@
 #define must_check __attribute__((warn_unused_result))
 #define cleanup(fn) __attribute__((cleanup(fn)))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+/* <sys/param.h>, which <uv.h> includes, has its own. */
+#undef MIN
+#undef MAX
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
