@@ -20,13 +20,13 @@ struct uv_loop_s;
 struct control_client;
 
 struct control_client_options {
-	const char *controller;	  /* "HOST:PORT" */
-	const char *server_name;  /* the name its certificate must bear; NULL = HOST */
+	const char *controller;		  /* "HOST:PORT" */
+	const char *server_name;	  /* the name its certificate must bear; NULL = HOST */
 	const char *cert_file, *key_file; /* our client certificate; its CN is the node's name */
 	const char *ca_file;
-	const char *state_dir;	  /* last good plan and highest epoch; NULL = keep none */
-	uint32_t max_rate_hz;	  /* our ceiling, reported */
-	struct metrics *metrics;  /* may be NULL */
+	const char *state_dir;	 /* last good plan and highest epoch; NULL = keep none */
+	uint32_t max_rate_hz;	 /* our ceiling, reported */
+	struct metrics *metrics; /* may be NULL */
 };
 
 struct control_client_result {
@@ -34,13 +34,15 @@ struct control_client_result {
 };
 
 struct control_client_events {
-	int (*apply)(void *ctx, const struct plan *plan, struct control_client_result *result, struct err *err);
+	int (*apply)(void *ctx, const struct plan *plan, struct control_client_result *result,
+		     struct err *err);
 	/* Connected and in session, or not any more (then `why`). */
 	void (*state)(void *ctx, bool connected, const char *node, const char *why);
 };
 
 /* Loads the last good plan (calls apply at once if there is one) and begins to connect. */
-must_check int control_client_new(struct uv_loop_s *loop, const struct control_client_options *options,
+must_check int control_client_new(struct uv_loop_s *loop,
+				  const struct control_client_options *options,
 				  const struct control_client_events *events, void *ctx,
 				  struct control_client **ret_client, struct err *err);
 void control_client_close(struct control_client *client, void (*done)(void *ctx), void *ctx);

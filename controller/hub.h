@@ -22,6 +22,11 @@ struct hub_options {
 	const char *listen;   /* "HOST:PORT", "[::1]:4320"; port 0 = any, see hub_port() */
 	const char *cert_file, *key_file; /* ours, PEM */
 	const char *ca_file;  /* signs the agents' client certificates */
+	/* Where the epoch is kept: {"t","n"}.  t is the wall clock when the file was first made, n one
+	 * more at each start, so that agents know a restarted controller from a ghost of the old one even
+	 * if the wall clock went back.  Lose the file and t is read anew: right unless the clock went back
+	 * since, in which case agents refuse us (and say so).  NULL = not kept. */
+	const char *state_file;
 	uint32_t ttl_ms;      /* dead-man time of boosts; refreshed every third of it */
 	struct metrics *metrics; /* may be NULL */
 };

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_CONTROL_PRIV_H
+#define AGENT_CONTROL_PRIV_H
+
+/* What the files of the control client share; nobody else includes it.
+ *
+ *	control_client.c	life, timers, the public functions
+ *	control_client_plan.c	messages, plans, boosts, the disk
+ *	control_client_ws.c	addresses, the connection, bytes in and out
+ */
+
+#include "agent/client_fsm.h"
+#include "agent/control_client.h"
+#include "lib/metrics.h"
+#include "lib/opamp.h"
+#include "lib/ws.h"
+
+#include <netinet/in.h>
+#include <uv.h>
+
+#define CONTROL_ADDRESSES 16
+#define CONTROL_CLOSE_PROTOCOL 4008
+#define CONTROL_CLOSE_STALE 4009
+
+struct control_client {
+	uv_loop_t *loop;
+	struct control_client_options options; /* strings are ours */
+	struct control_client_events events;
+	void *ctx;
+	struct ws *ws;
+	struct client_fsm fsm;
+	char node[LIMIT_NAME_BYTES + 1];
+	char host[WS_HOST_BYTES], port[WS_PORT_BYTES];
+
+	/* The plan in force. */
+	struct plan *plan; /* NULL = none yet */
+	size_t alive;	   /* its boosts that run */
+	int64_t end_ns;	   /* when the next of them ends; INT64_MAX = none runs */
+	bool again;	   /* the end of a boost could not be applied: retry at end_ns */
+	bool clamped;
+	bool dirty; /* not on disk yet */
+
+	/* The connection. */
+	struct lws *wsi; /* NULL = none; callbacks of others are ignored */
+	bool in_session;
+	uint8_t uid[OPAMP_UID_BYTES];
+	uint64_t seq;
+	uint8_t *rx;
+	size_t rx_len, rx_size;
+	bool hello_due, answer_due, leaving;
+	struct control_applied answer;
+	int close_code; /* after what is due is written; 0 = stay */
+	char close_why[100];
+	char lost_why[128];
+
+	/* Where the controller may be; the last good answer of the resolver stays (F29). */
+	uv_getaddrinfo_t resolve;
+	bool resolving;
+	char address[CONTROL_ADDRESSES][INET6_ADDRSTRLEN];
+	size_t address_nr;
+
+	uv_timer_t timer;      /* the state machine and the ends of boosts */
+	uv_timer_t save_timer; /* the disk, a little later */
+	bool closing;
+	int handles;
+	void (*done)(void *ctx);
+	void *done_ctx;
+	struct metric *bytes_in, *bytes_out, *connected, *expiries, *attempts;
+};
+
+/* control_client.c */
+void control_arm(struct control_client *client);
+void control_count(struct control_client *client, const char *name, const char *help,
+		   const char *key, const char *value);
+
+/* control_client_plan.c */
+void control_load(struct control_client *client);
+void control_save(struct control_client *client);
+void control_on_message(struct control_client *client);
+/* Re-apply if a boost has ended. */
+void control_check_boosts(struct control_client *client);
+void control_answer_init(const struct control_client *client, struct control_applied *answer);
+
+/* control_client_ws.c */
+extern const struct lws_protocols control_protocols[];
+void control_connect(struct control_client *client);
+void control_abandon(struct control_client *client, const char *why); /* what is under way failed */
+void control_hang_up(struct control_client *client, int code, const char *why); /* politely */
+void control_want_write(struct control_client *client);
+
+#endif
