@@ -14,7 +14,7 @@ core="controller/model controller/selector controller/store controller/effective
 	agent/plan_index agent/table agent/resolve agent/cgroup_mount agent/collect
 	agent/procmap agent/profile agent/pprof agent/pprof_writer agent/elf agent/elf_symbols agent/kallsyms
 	agent/demangle agent/names
-	lib/err lib/buf lib/caps lib/json lib/plan lib/plan_json lib/plan_delta lib/duration lib/yaml lib/opamp lib/backoff
+	lib/err lib/buf lib/caps lib/json lib/plan lib/plan_json lib/plan_delta lib/duration lib/utf8 lib/yaml lib/yaml_scalar lib/plan_hash lib/plan_parse lib/opamp lib/backoff
 	controller/hub_fsm agent/client_fsm"
 for module in $core; do
 	deny "$io|lib/(log|loop|http)\\.h" "$module.c" "$module.h"
