@@ -43,6 +43,8 @@ struct effective {
 	/* Who decided; NULL = the built-in default. */
 	const struct object *rate_by;
 	const struct object *caps_by; /* the highest in rank of those that have a part */
+	const struct object
+		*caps_continuous_by; /* the continuous policy that has a part, or NULL */
 	/* Whose limit lowered it; NULL = nobody's. */
 	const struct object *rate_clamped_by, *caps_clamped_by;
 };

@@ -18,9 +18,9 @@
  * What manifests may lack and the API server always sets:
  *	metadata.generation		a number derived from the spec's content: another spec,
  *another generation metadata.creationTimestamp	0, the oldest
- *	metadata.uid			a number derived from kind, namespace and name, in the form of
- *a UUID, stable status.phase of a Pod		Running status.containerStatuses	container
- *names come from spec.containers
+ *	metadata.uid			a number derived from kind, namespace and name, in the form
+ *of a UUID, stable status.phase of a Pod		Running status.containerStatuses
+ *container names come from spec.containers
  */
 
 #include "controller/clock.h"
@@ -64,8 +64,7 @@ struct cluster_policy {
 	uint32_t rate_hz, caps;
 	bool has_max_rate, has_max_continuous, has_allowed; /* limits */
 	uint32_t max_rate_hz, max_continuous_hz, allowed;
-	int64_t max_duration_ns;       /* 0 = no limit */
-	uint32_t max_overhead_percent; /* 0 = no limit */
+	int64_t max_duration_ns; /* 0 = no limit */
 };
 
 struct pod_container {

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_COMPILE_PART_H
+#define CONTROLLER_COMPILE_PART_H
+
+/* The part of a node's plan that one namespace makes up, and what each policy of the namespace came to in
+ * it.  compile.c keeps parts and puts plans together from them. */
+
+#include "controller/compile.h"
+
+struct policy_tally {
+	char *policy;
+	struct policy_summary summary; /* of this part: nodes is 0 or 1 */
+};
+
+struct part {
+	char *ns;
+	bool stale;	     /* to be made again */
+	int64_t next_end_ns; /* when the first of its boosts ends, or INT64_MAX */
+	struct plan plan;
+	struct policy_tally *tally; /* every policy of the namespace, by name */
+	size_t tally_nr;
+};
+
+/* Fill everything but ns.  `pod` are the pods of that namespace on `node`, by name. */
+void part_make(struct part *part, const struct store *store, const struct compile_options *options,
+	       const char *node, struct object *const *pod, size_t pod_nr, int64_t now_ns);
+
+/* Free what part_make() filled. */
+void part_clear(struct part *part);
+
+const struct policy_tally *part_find_tally(const struct part *part, const char *policy);
+
+/* Join what two parts say of a policy. */
+void summary_add(struct policy_summary *sum, const struct policy_summary *summary);
+
+/* The steps of a class on which the policies `matching`, in rank, act (compile.h).  The boosts they name are
+ * added to plan->boost. */
+void class_make_steps(struct plan *plan, struct plan_class *cls, const struct ranked *matching,
+		      const struct cluster_scope *scope, int64_t max_duration_ns);
+
+#endif
