@@ -104,7 +104,10 @@ static int fill(int fd, const void *buf, size_t len, mode_t mode, enum fs_sync s
 int fs_write_file(const char *path, const void *buf, size_t len, mode_t mode, enum fs_sync sync,
 		  struct err *err)
 {
-	cleanup(freep) char *tmp = xasprintf("%s.XXXXXX", path);
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	/* Hidden, so that whoever lists the directory does not take it for one of its files. */
+	cleanup(freep) char *tmp = xasprintf("%.*s.%s.XXXXXX", (int)(name - path), path, name);
 	cleanup(closep) int fd = mkostemp(tmp, O_CLOEXEC);
 	int r;
 
