@@ -6,9 +6,11 @@
  * the worst case.  A value above its bound is refused with a sentence, never cut silently. */
 
 #define LIMIT_MANIFEST_BYTES (1024 * 1024)  /* one manifest file */
+#define LIMIT_STATUS_BYTES (64 * 1024)	    /* one status file */
 #define LIMIT_MANIFEST_DOCS 10000	    /* documents in one file */
 #define LIMIT_MANIFEST_NODES 200000	    /* YAML nodes in one file, after alias expansion */
 #define LIMIT_SOURCE_FILES 10000	    /* manifests in one source directory */
+#define LIMIT_SOURCE_OBJECTS 200000	    /* objects in all of them */
 #define LIMIT_JSON_DEPTH 16		    /* nesting of a control message body */
 #define LIMIT_YAML_DEPTH 32		    /* nesting of a manifest */
 #define LIMIT_NAME_BYTES 253		    /* a Kubernetes name (DNS subdomain) */
