@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/reconcile.h"
+
+#include <string.h>
+
+#include "controller/reconcile_priv.h"
+#include "lib/fs.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/metrics.h"
+
+#define COMPILE_BUDGET_NS (20 * NSEC_PER_MSEC)
+#define END_CHECK_NS                                                                               \
+	NSEC_PER_SEC /* libuv's timers stand still while the machine sleeps; ends do not */
+
+void reconcile_now(const struct reconcile *reconcile, struct instant *ret_now)
+{
+	ret_now->boot_ns = now_boot_ns();
+	ret_now->wall_s = now_wall_ns() / NSEC_PER_SEC;
+	memcpy(ret_now->boot_id, reconcile->boot_id, sizeof(ret_now->boot_id));
+}
+
+const struct object *reconcile_object(const struct reconcile *reconcile, const struct tracked *item)
+{
+	return store_find(reconcile->store, item->kind, item->ns, item->name);
+}
+
+/* --- what the source says --- */
+
+static bool is_policy(enum object_kind kind)
+{
+	return kind == OBJECT_POLICY || kind == OBJECT_CLUSTER_POLICY;
+}
+
+static void track(struct reconcile *reconcile, struct manifest_doc *doc)
+{
+	const struct object *object = doc->object;
+	const json_t *status = status_dir_get(reconcile->status_dir, object);
+	struct tracked *item;
+
+	status_dir_identify(reconcile->status_dir, doc, now_wall_ns() / NSEC_PER_SEC);
+	item = tracked_find_or_add(&reconcile->tracked, object->kind, object->ns, object->name);
+	if (item->generation == object->generation)
+		return;
+	reconcile_count_end(reconcile, item, OUTCOME_EDITED);
+	/* A generation of 0 is new here; with a stored status of it, an earlier process has seen it. */
+	item->inherited = item->generation == 0 &&
+			  json_integer_value(json_object_get(status, "observedGeneration")) ==
+				  object->generation;
+	item->generation = object->generation;
+	item->seen_ns = now_boot_ns();
+	item->confirmed = false;
+	log_info(item->inherited ? "policy known" : "policy seen",
+		 LOG_STR("kind", object_kind_name(object->kind)), LOG_STR("namespace", object->ns),
+		 LOG_STR("name", object->name), LOG_INT("generation", object->generation));
+}
+
+static void on_apply(void *ctx, struct manifest_doc *doc)
+{
+	struct reconcile *reconcile = ctx;
+	struct touch touch;
+
+	if (is_policy(doc->object->kind))
+		track(reconcile, doc);
+	touch = store_apply(reconcile->store, TAKE_PTR(doc->object));
+	compiler_touch(reconcile->compiler, reconcile->store, &touch);
+}
+
+static void on_remove(void *ctx, enum object_kind kind, const char *ns, const char *name)
+{
+	struct reconcile *reconcile = ctx;
+	struct tracked *item = tracked_find(&reconcile->tracked, kind, ns, name);
+	struct touch touch = store_delete(reconcile->store, kind, ns, name);
+
+	compiler_touch(reconcile->compiler, reconcile->store, &touch);
+	if (!item)
+		return;
+	log_info("policy deleted", LOG_STR("kind", object_kind_name(kind)),
+		 LOG_STR("namespace", ns), LOG_STR("name", name));
+	reconcile_count_end(reconcile, item, OUTCOME_DELETED);
+	tracked_remove(&reconcile->tracked, item);
+	status_dir_delete(reconcile->status_dir, kind, ns, name);
+}
+
+static void on_settled(void *ctx)
+{
+	reconcile_run(ctx);
+	reconcile_status_all(ctx);
+}
+
+const struct source_dir_events reconcile_source_events = {
+	.sink = { .apply = on_apply, .remove = on_remove },
+	.settled = on_settled,
+};
+
+static void on_node_changed(void *ctx, const char *node)
+{
+	struct reconcile *reconcile = ctx;
+
+	(void)node;
+	if (!reconcile->closing)
+		reconcile_status_all(reconcile);
+}
+
+const struct hub_events reconcile_hub_events = { .node_changed = on_node_changed };
+
+void reconcile_source_complete(struct reconcile *reconcile)
+{
+	status_dir_sweep(reconcile->status_dir);
+}
+
+/* --- a run --- */
+
+static void compile_one(struct reconcile *reconcile, const char *dirty, int64_t now_ns)
+{
+	struct compile_result result;
+	cleanup(freep) char *node = xstrdup(dirty);
+
+	if (!store_has_node(reconcile->store, node)) {
+		if (reconcile->hub)
+			hub_drop_node(reconcile->hub, node);
+		compiler_forget(reconcile->compiler, node);
+		return;
+	}
+	compiler_compile(reconcile->compiler, reconcile->store, node, now_ns, &result);
+	if (result.left_out)
+		log_warn("node has more pods or containers than a plan holds, the rest gets the "
+			 "default",
+			 LOG_STR("node", node), LOG_UINT("left_out", result.left_out));
+	if (reconcile->hub)
+		hub_set_plan(reconcile->hub, node, &result.plan, result.lane);
+	plan_release(&result.plan);
+}
+
+/* Returns true when there is more to compile. */
+static bool compile(struct reconcile *reconcile, const struct instant *now)
+{
+	int64_t spent_ns = 0;
+	const char *node;
+	size_t nr = 0;
+
+	compiler_advance(reconcile->compiler, now->boot_ns);
+	while (spent_ns < COMPILE_BUDGET_NS &&
+	       (node = compiler_next_dirty(reconcile->compiler)) != NULL) {
+		compile_one(reconcile, node, now->boot_ns);
+		spent_ns = now_boot_ns() - now->boot_ns;
+		nr++;
+	}
+	if (nr)
+		metric_observe(reconcile->compile_seconds,
+			       (double)(now_boot_ns() - now->boot_ns) / NSEC_PER_SEC);
+	return compiler_next_dirty(reconcile->compiler) != NULL;
+}
+
+static void on_run_timer(uv_timer_t *timer)
+{
+	struct reconcile *reconcile = timer->data;
+
+	reconcile_run(reconcile);
+	reconcile_status_all(reconcile);
+}
+
+static void rearm(struct reconcile *reconcile, const struct instant *now, bool more)
+{
+	int64_t end_ns = MIN(compiler_next_end(reconcile->compiler),
+			     reconcile_next_clock_end(reconcile, now->boot_ns));
+	int64_t next_ns = reconcile->retry_ns;
+	int64_t wait_ms;
+
+	if (end_ns != INT64_MAX)
+		next_ns = MIN(next_ns, MIN(end_ns, now->boot_ns + END_CHECK_NS));
+	if (more)
+		next_ns = now->boot_ns;
+	if (next_ns == INT64_MAX) {
+		uv_timer_stop(&reconcile->run_timer);
+		return;
+	}
+	wait_ms = (next_ns - now_boot_ns() + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
+	uv_timer_start(&reconcile->run_timer, on_run_timer, (uint64_t)MAX(wait_ms, 0), 0);
+}
+
+static void count_policies(struct reconcile *reconcile)
+{
+	size_t cluster = store_cluster_policies(reconcile->store).nr;
+
+	metric_set(reconcile->cluster_policies, (double)cluster);
+	metric_set(reconcile->policies, (double)(reconcile->tracked.nr - cluster));
+}
+
+void reconcile_run(struct reconcile *reconcile)
+{
+	struct instant now;
+	bool more;
+
+	if (reconcile->closing)
+		return;
+	reconcile_now(reconcile, &now);
+	if (reconcile->retry_ns <= now.boot_ns)
+		reconcile->retry_ns = INT64_MAX;
+	reconcile_clocks(reconcile, &now);
+	more = compile(reconcile, &now);
+	count_policies(reconcile);
+	rearm(reconcile, &now, more);
+}
+
+/* --- life --- */
+
+static void read_boot_id(struct reconcile *reconcile)
+{
+	cleanup(freep) char *text = NULL;
+	struct err err = ERR_INIT;
+	size_t len = 0;
+
+	if (fs_read_file("/proc/sys/kernel/random/boot_id", BOOT_ID_MAX, &text, &len, &err) < 0) {
+		log_warn("no boot id, after a restart boosts go by the wall clock", LOG_ERR(&err));
+		return;
+	}
+	len = strcspn(text, "\n");
+	memcpy(reconcile->boot_id, text, MIN(len, BOOT_ID_MAX - 1));
+}
+
+static void count_agents(void *ctx)
+{
+	static const char *const state[] = { "absent", "pending", "applied", "failed" };
+	struct reconcile *reconcile = ctx;
+	size_t nr[ARRAY_SIZE(state)] = { 0 };
+
+	for (size_t i = 0; i < store_node_nr(reconcile->store); i++) {
+		struct hub_node node = { .state = HUB_ABSENT };
+
+		if (reconcile->hub)
+			(void)!hub_node_get(reconcile->hub, store_node_name(reconcile->store, i),
+					    &node);
+		nr[node.state]++;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(state); i++)
+		metric_set(metrics_gauge(reconcile->metrics, "rubato_controller_agents",
+					 "Nodes by what their agent does with the plan of now.",
+					 METRIC_LABELS("state", state[i])),
+			   (double)nr[i]);
+}
+
+static void make_metrics(struct reconcile *reconcile, struct metrics *m)
+{
+	static const double seconds[] = { .001, .0025, .005, .01, .025, .05, .1,
+					  .25,	.5,    1,    2.5, 5,	10 };
+	static const char *const outcome[OUTCOME_NR] = { "expired", "deleted", "edited" };
+
+	reconcile->metrics = m;
+	reconcile->compile_seconds = metrics_histogram(
+		m, "rubato_controller_compile_seconds", "Time to compile what one change touched.",
+		METRIC_NO_LABELS, seconds, ARRAY_SIZE(seconds));
+	reconcile->apply_seconds = metrics_histogram(
+		m, "rubato_controller_boost_apply_seconds",
+		"From seeing a boost to the confirmation of the last agent concerned.",
+		METRIC_NO_LABELS, seconds, ARRAY_SIZE(seconds));
+	reconcile->active = metrics_gauge(m, "rubato_controller_boosts_active",
+					  "Boosts that are running.", METRIC_NO_LABELS);
+	reconcile->policies = metrics_gauge(m, "rubato_controller_policies", "Policies, by kind.",
+					    METRIC_LABELS("kind", object_kind_name(OBJECT_POLICY)));
+	reconcile->cluster_policies =
+		metrics_gauge(m, "rubato_controller_policies", "Policies, by kind.",
+			      METRIC_LABELS("kind", object_kind_name(OBJECT_CLUSTER_POLICY)));
+	for (size_t i = 0; i < OUTCOME_NR; i++)
+		reconcile->outcome[i] = metrics_counter(m, "rubato_controller_boosts_total",
+							"Boosts that are over, by how they ended.",
+							METRIC_LABELS("outcome", outcome[i]));
+	if (m)
+		metrics_on_scrape(m, count_agents, reconcile);
+}
+
+struct reconcile *reconcile_new(struct uv_loop_s *loop, const struct compile_options *options,
+				struct status_dir *status_dir, struct metrics *metrics)
+{
+	struct reconcile *reconcile = xcalloc(1, sizeof(*reconcile));
+
+	reconcile->store = store_new();
+	reconcile->compiler = compiler_new(options);
+	reconcile->status_dir = status_dir;
+	reconcile->retry_ns = INT64_MAX;
+	read_boot_id(reconcile);
+	make_metrics(reconcile, metrics);
+	uv_timer_init(loop, &reconcile->run_timer);
+	uv_timer_init(loop, &reconcile->status_timer);
+	reconcile->run_timer.data = reconcile->status_timer.data = reconcile;
+	reconcile->open_handles = 2;
+	return reconcile;
+}
+
+void reconcile_set_hub(struct reconcile *reconcile, struct hub *hub)
+{
+	reconcile->hub = hub;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct reconcile *reconcile = handle->data;
+
+	if (--reconcile->open_handles)
+		return;
+	compiler_free(reconcile->compiler);
+	store_free(reconcile->store);
+	tracked_table_release(&reconcile->tracked);
+	free(reconcile);
+}
+
+void reconcile_close(struct reconcile *reconcile)
+{
+	if (!reconcile || reconcile->closing)
+		return;
+	reconcile_status_run(reconcile, true);
+	reconcile->closing = true;
+	uv_close((uv_handle_t *)&reconcile->run_timer, on_closed);
+	uv_close((uv_handle_t *)&reconcile->status_timer, on_closed);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_RECONCILE_H
+#define CONTROLLER_RECONCILE_H
+
+/* What holds the controller together: changes of the source go into the store; a run compiles what they
+ * touched, gives each node's plan to the hub and writes the statuses.
+ *
+ * A run looks at the whole state again: which boosts have no clock yet, which have ended, which nodes and
+ * statuses are dirty.  A boost's clock is stored before the first plan that has it is sent; while
+ * it cannot be stored, the boost does not start.  With nothing to do there are no timers and no writes.
+ */
+
+#include "controller/compile.h"
+#include "controller/hub.h"
+#include "controller/source_dir.h"
+#include "controller/status_dir.h"
+#include "lib/base.h"
+
+struct metrics;
+struct reconcile;
+struct uv_loop_s;
+
+/* `status_dir` and `metrics` (may be NULL) stay the caller's and must outlive it. */
+struct reconcile *reconcile_new(struct uv_loop_s *loop, const struct compile_options *options,
+				struct status_dir *status_dir, struct metrics *metrics);
+
+/* Stop; the memory goes when the loop has run its close callbacks.  Statuses that wait for their turn are
+ * written. */
+void reconcile_close(struct reconcile *reconcile);
+
+/* To be called once, before the source is read.  The hub stays the caller's and must outlive the
+ * last turn of the loop before reconcile_close(). */
+void reconcile_set_hub(struct reconcile *reconcile, struct hub *hub);
+
+/* For source_dir_new() and hub_new(), with the reconcile as their ctx. */
+extern const struct source_dir_events reconcile_source_events;
+extern const struct hub_events reconcile_hub_events;
+
+/* All manifests were read and none is refused: statuses of objects that are no more can go. */
+void reconcile_source_complete(struct reconcile *reconcile);
+
+/* False, with the reason, while statuses cannot be written. */
+bool reconcile_ok(const struct reconcile *reconcile, struct err *ret_why);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_RECONCILE_PRIV_H
+#define CONTROLLER_RECONCILE_PRIV_H
+
+/* Between reconcile.c (source -> plans) and reconcile_status.c (-> clocks and statuses). */
+
+#include "controller/reconcile.h"
+#include "controller/status.h"
+#include "controller/store.h"
+#include "controller/tracked.h"
+
+#include <uv.h>
+
+#define OUTCOME_NR 3
+enum outcome { OUTCOME_EXPIRED, OUTCOME_DELETED, OUTCOME_EDITED };
+
+struct reconcile {
+	struct store *store;
+	struct compiler *compiler;
+	struct status_dir *status_dir;
+	struct hub *hub; /* NULL = nobody to send to */
+	struct tracked_table tracked;
+	char boot_id[BOOT_ID_MAX];
+	uv_timer_t run_timer, status_timer;
+	int open_handles;
+	bool closing;
+	int64_t retry_ns; /* CLOCK_BOOTTIME of the next try to store; INT64_MAX = none is due */
+	int64_t retry_wait_ns;
+	struct err not_stored; /* why; "" = all is stored */
+	int64_t status_rest_ns; /* pause between two looks at statuses: they may not take all the time */
+	struct metrics *metrics;
+	struct metric *compile_seconds, *apply_seconds, *active, *policies, *cluster_policies;
+	struct metric *outcome[OUTCOME_NR];
+};
+
+void reconcile_now(const struct reconcile *reconcile, struct instant *ret_now);
+void reconcile_run(struct reconcile *reconcile);
+
+/* Start, restore, clamp and store the clocks of boosts. */
+void reconcile_clocks(struct reconcile *reconcile, const struct instant *now);
+/* When the next clock ends, or INT64_MAX. */
+int64_t reconcile_next_clock_end(const struct reconcile *reconcile, int64_t now_ns);
+
+/* Look at all statuses soon. */
+void reconcile_status_all(struct reconcile *reconcile);
+/* Look at the dirty ones now; `last`: write those too whose turn has not come. */
+void reconcile_status_run(struct reconcile *reconcile, bool last);
+void reconcile_on_status_timer(uv_timer_t *timer);
+
+/* The boost's end, if it has begun, is this. */
+void reconcile_count_end(struct reconcile *reconcile, struct tracked *item, enum outcome outcome);
+
+/* Storing failed or works again. */
+void reconcile_stored(struct reconcile *reconcile, int r, const struct err *err);
+
+const struct object *reconcile_object(const struct reconcile *reconcile,
+				      const struct tracked *item);
+
+#endif
