@@ -148,7 +148,7 @@ void duration_format(int64_t ns, char ret_text[DURATION_TEXT_MAX])
 	if (ns < 0)
 		*text++ = '-';
 	if (value == 0)
-		strcpy(text, "0s");
+		memcpy(text, "0s", sizeof("0s"));
 	else if (value < 1000)
 		format_fraction(text, value, 1, "ns");
 	else if (value < 1000000)

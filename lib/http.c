@@ -60,6 +60,7 @@ static enum MHD_Result reply_ready(const struct http *http, struct MHD_Connectio
 	return reply_text(connection, MHD_HTTP_OK, "ok");
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *upload,
 				  size_t *upload_len, void **state)

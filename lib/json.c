@@ -85,7 +85,7 @@ int json_get_text(const json_t *obj, const char *key, size_t max, const char **r
 int json_get_name(const json_t *obj, const char *key, size_t max, const char **ret_name,
 		  struct err *err)
 {
-	const char *name;
+	const char *name = "";
 	int r = json_get_text(obj, key, max, &name, err);
 
 	if (r < 0)

@@ -79,7 +79,7 @@ int listen_tcp(const char *address, int *ret_fd, struct err *err)
 	const char *port = NULL, *name;
 	int r = split(address, &host, &port, err);
 
-	if (r < 0)
+	if (r < 0 || !host)
 		return r;
 	name = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
 	r = getaddrinfo(*name ? name : NULL, port, &hints, &list);
