@@ -29,7 +29,7 @@ const char *frame_name(enum frame_name name)
 		[FRAME_OTHER] = "[other]",	   [FRAME_EXITED] = "[process exited]",
 		[FRAME_TRUNCATED] = "[truncated]", [FRAME_BROKEN] = "[broken stack]",
 		[FRAME_UNKNOWN] = "[unknown]",	   [FRAME_ANON] = "[anon]",
-		[FRAME_VDSO] = "[vdso]",
+		[FRAME_VDSO] = "[vdso]",	   [FRAME_UNATTRIBUTED] = "[unattributed]",
 	};
 
 	return name < FRAME_NAME_NR ? text[name] : text[FRAME_UNKNOWN];

@@ -40,6 +40,7 @@ enum frame_name {
 	FRAME_UNKNOWN,	 /* "[unknown]": no mapping covers the address */
 	FRAME_ANON,	 /* "[anon]": code in anonymous memory, e.g. of a JIT compiler */
 	FRAME_VDSO,	 /* "[vdso]" */
+	FRAME_UNATTRIBUTED, /* "[unattributed]": CPU time seen but given to no sample when the container ended */
 	FRAME_NAME_NR
 };
 
