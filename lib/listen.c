@@ -95,7 +95,7 @@ int listen_tcp(const char *address, int *ret_fd, struct err *err)
 
 int listen_port(int fd)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = { 0 };
 	socklen_t len = sizeof(addr);
 
 	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)

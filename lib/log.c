@@ -185,6 +185,7 @@ static void put_head(struct line *line, bool json, int64_t wall_ns, enum log_lev
 	put_quoted(line, message);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): log_write() plus what a test must fix. */
 size_t log_format_line(char *buf, size_t size, bool json, int64_t wall_ns, enum log_level level,
 		       const char *message, const struct log_field *field, size_t nr)
 {

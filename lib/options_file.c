@@ -79,7 +79,7 @@ int options_read_file(const struct options *options, const char *path, const boo
 	cleanup(yaml_release) struct yaml_stream stream = { 0 };
 	cleanup(freep) char *text = NULL;
 	size_t len;
-	int r = fs_read_file(path, LIMIT_MANIFEST_BYTES, &text, &len, err);
+	int r = fs_read_file(path, (size_t)LIMIT_MANIFEST_BYTES, &text, &len, err);
 
 	if (r < 0)
 		return err_wrap(err, r, "--config");
