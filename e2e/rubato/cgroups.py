@@ -15,6 +15,7 @@ from . import scope
 
 PREFIX = "rubato-e2e-"
 PERIOD_US = 100_000
+_PID = os.getpid()  # in a child between fork and exec it is still the run's
 
 
 def _mounts():
@@ -132,11 +133,22 @@ class Cgroup:
 
 def make_root():
     """This run's directory; it goes at the end, with all below it."""
-    name = f"/{PREFIX}{os.getpid()}"
+    name = _own_root()
     for root in filter(None, (v2_root(), _v1_cpu_root())):
         os.makedirs(root + name, exist_ok=True)
         scope.on_exit(_remove_tree, root + name)
     return name
+
+
+def enter_own():
+    """Move the calling process into this run's directory, so that sweep() finds it should we be killed."""
+    directory = f"{v2_root()}{_own_root()}/daemons"
+    os.makedirs(directory, exist_ok=True)
+    _write(f"{directory}/cgroup.procs", "0")
+
+
+def _own_root():
+    return f"/{PREFIX}{_PID}"
 
 
 def kubelet_path(root, uid, container_id, qos="burstable"):

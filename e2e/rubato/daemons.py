@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
-from . import scope
+from . import cgroups, scope
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("B", os.path.join(REPO, "build")))
@@ -51,8 +51,8 @@ class Daemon:
     def spawn(self):
         """Start, or start again, without waiting."""
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.wrap + self.argv, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env=os.environ | self.env)
+            self.process = subprocess.Popen(self.wrap + self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=os.environ | self.env, preexec_fn=cgroups.enter_own)
 
     def start(self, timeout_s=15):
         """spawn(), and wait; raises when it does not become ready."""
