@@ -4,16 +4,15 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
 
 from rubato import cgroups, scope
+from rubato.bpfmaps import SampleRows, map_bytes
 from rubato.daemons import BUILD, wait_until
 from rubato.figures import Figures, percentile
 from rubato.kernel import missing
-from rubato.observe import first_sample_ns
 from rubato.rig import Rig, policy
 
 BOOSTS = 50
@@ -24,17 +23,20 @@ MB = 1 << 20
 
 def manifest_to_first_sample(figures):
     """From the rename of a manifest to the first sample taken at its rate, over many boosts."""
-    rig = Rig("bench-latency").start()
-    rig.pod("payments", "p").burn(100)
+    rig = Rig("bench-latency", window="1s").start()
+    pod = rig.pod("payments", "p").burn(100)
     time.sleep(3)
-    took = []
+    rows, took = SampleRows(rig.agent.process.pid), []
     for i in range(BOOSTS):
         written = rig.boost("payments", f"boost-{i}", 100, "60s")
-        first = wait_until(lambda w=written: first_sample_ns(rig.agent, "payments", 100, w), 5, 0.02)
+        first = rows.wait_for_first(pod.cgroup.id, 100)
         if first:
             took.append((first - written) / 1e6)
         rig.unboost("payments", f"boost-{i}")
-        time.sleep(0.35)
+        # Until no sample at that rate is left in the maps: the window must end, too.
+        wait_until(lambda: all(row.rate_hz != 100 for row in rows.read()), 5)
+        time.sleep(0.1 + 0.01 * (i % 10))  # at every phase of a tick and a window
+    rows.close()
     rig.finish()
     figures.add("manifest_to_first_sample_p50", percentile(took, 50) if took else None, "ms")
     figures.add("manifest_to_first_sample_p99", percentile(took, 99) if took else None, "ms", 250)
@@ -50,22 +52,6 @@ def bpf_tick(figures):
         print(f"bpf_tick: {seen.stderr.strip()}")
     figures.add("bpf_tick_not_taken", cost.get("not_taken_us"), "us", 0.5)
     figures.add("bpf_tick_taken", cost.get("taken_us"), "us", 12)
-
-
-def fdinfo(pid):
-    """The fdinfo of each open file, as dicts."""
-    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
-        try:
-            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
-                yield dict(re.findall(r"^(\w+):\s*(\S+)", file.read(), re.M))
-        except OSError:
-            continue
-
-
-def map_bytes(pid):
-    """What the kernel accounts for the BPF maps that the process holds."""
-    maps = {i["map_id"]: int(i.get("memlock", 0)) for i in fdinfo(pid) if "map_id" in i}
-    return sum(maps.values())
 
 
 def agent_cost(figures, hz, goals):

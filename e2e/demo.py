@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """make demo: one namespace is raised to 100 Hz and drops back by itself, with real processes on the real kernel.
 
-What it prints about CPU time is read from the written profiles (ours) and from cpu.stat (the kernel's); of the
-workloads it knows nothing but how to start them.
+What it prints about CPU time is read from the written profiles (ours) and from cpu.stat (the kernel's), what it prints
+about samples from the kernel's maps; of the workloads it knows nothing but how to start them.
 """
 
 import json
@@ -13,9 +13,10 @@ import sys
 import time
 
 from rubato import cgroups, pprof, scope
+from rubato.bpfmaps import Meter, SampleRows
 from rubato.daemons import BUILD, REPO
 from rubato.kernel import missing
-from rubato.observe import applied_rates, boost_end_ns, first_sample_ns
+from rubato.observe import applied_rates, boost_end_ns
 from rubato.rig import NODE, Rig, tool
 from rubato.screen import Screen
 
@@ -70,12 +71,14 @@ class Demo:
         self.services = [Service(self.rig, "payments", "settlement", "payments", 0.8),
                          Service(self.rig, "search", "query", "search", 0.6)]
         self.read = {}  # profiles read so far, by path
-        self.written_ns = None
+        self.written_ns = self.first_ns = self.meter = None
         self.quotas = all([service.has_quota for service in self.services])
 
     def run(self):
         say = self.screen.say
         self.rig.start()
+        rows = SampleRows(self.rig.agent.process.pid)
+        self.meter = Meter(rows)
         for service in self.services:
             service.start()
         say("Two services, each in a cgroup of its own"
@@ -85,6 +88,7 @@ class Demo:
         source = os.path.relpath(self.rig.controller.source, os.getcwd())
         say("", self.screen.hot(f"$ cp examples/boost.yaml {source}/") + f"     (payments: 100 Hz for {BOOST_S} s)", "")
         self.written_ns = self.apply("boost.yaml")
+        self.first_ns = rows.wait_for_first(self.services[0].cgroup.id, 100)
         self.watch(BOOST_S + 1)
         say("", "The boost is over; nobody did anything.", "")
         self.watch(AFTER_S)
@@ -109,6 +113,7 @@ class Demo:
             time.sleep(0.25)
             for service in self.services:
                 service.note_account()
+            self.meter.look()
             self.read_new_profiles()
             self.screen.draw(self.screen.bold(HEADER), self.table())
 
@@ -132,7 +137,7 @@ class Demo:
             ours = pprof.cpu_seconds(profiles)
             kernel = service.cpu_kernel_until(profiles[-1].end_ns) if profiles else 0
             line = (f"{service.namespace:<11} {wanted:>4} Hz {rate if rate is not None else '?':>6} Hz "
-                    f"{samples_per_cpu_second(profiles[-1:]):>20.1f} {ours:>18.2f} s {kernel:>9.2f} s")
+                    f"{self.meter.samples_per_cpu_second(service.cgroup.id):>20.1f} {ours:>18.2f} s {kernel:>9.2f} s")
             lines.append(self.screen.hot(line) if wanted != DEFAULT_HZ else line)
         return lines
 
@@ -155,20 +160,13 @@ class Demo:
         }
 
     def write_to_first_sample_ms(self):
-        first = first_sample_ns(self.rig.agent, "payments", 100, self.written_ns)
-        return round((first - self.written_ns) / 1e6, 1) if first else None
+        return round((self.first_ns - self.written_ns) / 1e6, 1) if self.first_ns else None
 
     def drop_back_late_ms(self):
         """How long after the boost's own end the last sample at its rate could still fall."""
         span = pprof.span(self.profiles("payments"), 100)
         end_ns = boost_end_ns(self.rig.status("payments", "boost"))
         return round((span[1] - end_ns) / 1e6, 1) if span and end_ns else None
-
-
-def samples_per_cpu_second(profiles):
-    cpu = pprof.cpu_seconds(profiles)
-    taken = sum(round(p.cpu_ns() / p.period) for p in profiles)
-    return taken / cpu if cpu else 0
 
 
 def print_summary(demo, report):

@@ -120,6 +120,11 @@ class Cgroup:
             scope.end_process(process)
         self.processes.clear()
 
+    @property
+    def id(self):
+        """What the kernel calls it: the inode of the directory."""
+        return os.stat(self.dir).st_ino
+
     def cpu_seconds(self):
         """The kernel's own account."""
         return int(re.search(r"^usage_usec (\d+)", _read(f"{self.dir}/cpu.stat"), re.M)[1]) / 1e6

@@ -9,7 +9,10 @@ import sys
 from . import cgroups
 from .daemons import BUILD
 
-_NR = {"x86_64": {"bpf": 321, "perf_event_open": 298}, "aarch64": {"bpf": 280, "perf_event_open": 241}}
+SYSCALL = {
+    "x86_64": {"bpf": 321, "perf_event_open": 298},
+    "aarch64": {"bpf": 280, "perf_event_open": 241},
+}.get(os.uname().machine, {})
 _BPF_MAP_CREATE, _BPF_MAP_TYPE_ARRAY = 0, 2
 _PERF_TYPE_SOFTWARE, _PERF_COUNT_SW_CPU_CLOCK = 1, 0
 
@@ -17,10 +20,9 @@ _PERF_TYPE_SOFTWARE, _PERF_COUNT_SW_CPU_CLOCK = 1, 0
 def _syscall(name, *args):
     """A new file descriptor (closed again): 0, or the errno."""
     libc = ctypes.CDLL(None, use_errno=True)
-    number = _NR.get(os.uname().machine, {}).get(name)
-    if number is None:
+    if name not in SYSCALL:
         return 0  # not known here: the agent will tell
-    fd = libc.syscall(number, *args)
+    fd = libc.syscall(SYSCALL[name], *args)
     if fd < 0:
         return ctypes.get_errno()
     os.close(fd)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small reader of pprof files, independent of the code that writes them."""
 
+import functools
 import gzip
 import os
 import re
@@ -135,6 +136,7 @@ class Profile:
     def _name(self, function):
         return self._strings[self._names[function]] if function else "?"
 
+    @functools.cache
     def cpu_ns(self):
         return sum(value for _, value, _ in self.samples())
 
