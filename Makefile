@@ -39,6 +39,7 @@ PARTS_control := $(LIB) $(filter-out %/main.o,$(CTL) $(AGENT))
 SIDES	:= lib bpf controller agent control
 UNIT	:= $(patsubst tests/%.c,$(B)/%,$(wildcard tests/unit/*/test_*.c))
 FUZZ	:= $(patsubst tests/%.c,$(B)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
+BENCHES	:= $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 TOOLS	:= $(patsubst e2e/tools/%.c,$(B)/e2e/%,$(wildcard e2e/tools/*.c))
 
 all: $(B)/rubato-controller $(B)/rubato-agent
@@ -102,15 +103,20 @@ $(B)/e2e/%: e2e/tools/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -iquote . -O2 -g -fno-omit-frame-pointer -fno-optimize-sibling-calls -Wall -Wextra -Werror -pthread -o $@ $< -lm
 
+$(B)/bench/%: bench/%.c $(PARTS_agent)
+	$(call say,BENCH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(PARTS_agent) $(LDLIBS)
+
 tools: $(TOOLS)
 demo: all tools
 	$(Q)B=$(B) e2e/demo.sh
 e2e: all tools
 	$(Q)B=$(B) e2e/run.sh $(E2E)
-bench: all tools
+bench: all tools $(BENCHES)
 	$(Q)B=$(B) bench/run.sh $(BENCH)
 
-SOURCES	= $(wildcard lib/*.[ch] controller/*.[ch] agent/*.[ch] bpf/*.[ch] tests/*/*/*.[ch] e2e/tools/*.[ch])
+SOURCES	= $(wildcard lib/*.[ch] controller/*.[ch] agent/*.[ch] bpf/*.[ch] tests/*/*/*.[ch] e2e/tools/*.[ch] bench/*.c)
 HEADERS	= $(filter %.h,$(SOURCES))
 lint: $(BPF) $(PROTO:.o=.h)
 	$(Q)for h in $(HEADERS); do $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done
