@@ -136,7 +136,9 @@ static void size_maps(struct sampler *s, const struct sampler_options *options)
 	bpf_map__set_max_entries(skel->maps.counts1, rows);
 	bpf_map__set_max_entries(skel->maps.stacks0, 3 * rows);
 	bpf_map__set_max_entries(skel->maps.stacks1, 3 * rows);
-	bpf_map__set_max_entries(skel->maps.states, options->slots ? options->slots : PROF_SLOTS);
+	skel->rodata->prof_slots = options->slots ? options->slots : PROF_SLOTS;
+	bpf_map__set_max_entries(skel->maps.states,
+				 skel->rodata->prof_slots * (uint32_t)s->possible_cpus);
 }
 
 /* Without the tracepoints new cgroups are found by the rescan only. */

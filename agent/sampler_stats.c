@@ -7,45 +7,49 @@
 
 #include "sampler.skel.h"
 
+static uint32_t state_row(const struct sampler *s, int cpu, uint32_t slot)
+{
+	assert(slot < s->skel->rodata->prof_slots);
+	return (uint32_t)cpu * s->skel->rodata->prof_slots + slot;
+}
+
 void sampler_slot_clock(struct sampler *s, uint32_t slot, uint64_t *ret_seen_ns,
 			uint64_t *ret_taken_ns)
 {
-	size_t nr = (size_t)s->possible_cpus;
-	cleanup(freep) struct prof_state *state = xcalloc(nr, sizeof(*state));
+	struct prof_state state;
 
 	*ret_seen_ns = *ret_taken_ns = 0;
-	if (bpf_map__lookup_elem(s->skel->maps.states, &slot, sizeof(slot), state,
-				 nr * sizeof(*state), 0) < 0)
-		return;
-	for (size_t i = 0; i < nr; i++) {
-		*ret_seen_ns += state[i].ns;
-		*ret_taken_ns += state[i].last_ns;
+	for (int cpu = 0; cpu < s->possible_cpus; cpu++) {
+		uint32_t row = state_row(s, cpu, slot);
+
+		if (bpf_map__lookup_elem(s->skel->maps.states, &row, sizeof(row), &state,
+					 sizeof(state), 0) < 0)
+			continue;
+		*ret_seen_ns += state.ns;
+		*ret_taken_ns += state.last_ns;
 	}
 }
 
 void sampler_slot_reset(struct sampler *s, uint32_t slot)
 {
-	size_t nr = (size_t)s->possible_cpus;
-	cleanup(freep) struct prof_state *state = xcalloc(nr, sizeof(*state));
-	int r = bpf_map__update_elem(s->skel->maps.states, &slot, sizeof(slot), state,
-				     nr * sizeof(*state), BPF_ANY);
+	static const struct prof_state zero;
 
-	assert(r == 0); /* only a slot out of range can fail */
-	(void)r;
+	for (int cpu = 0; cpu < s->possible_cpus; cpu++) {
+		uint32_t row = state_row(s, cpu, slot);
+		int r = bpf_map__update_elem(s->skel->maps.states, &row, sizeof(row), &zero,
+					     sizeof(zero), BPF_ANY);
+
+		assert(r == 0); /* only a row out of range can fail */
+		(void)r;
+	}
 }
 
 uint64_t sampler_stat(struct sampler *s, enum prof_stat stat)
 {
-	size_t nr = (size_t)s->possible_cpus;
-	cleanup(freep) struct prof_stats *stats = xcalloc(nr, sizeof(*stats));
 	uint64_t sum = stat == PROF_STAT_NO_STACK ? s->no_stack : 0;
-	uint32_t zero = 0;
 
-	if (bpf_map__lookup_elem(s->skel->maps.stats, &zero, sizeof(zero), stats,
-				 nr * sizeof(*stats), 0) < 0)
-		return sum;
-	for (size_t i = 0; i < nr; i++)
-		sum += stats[i].nr[stat];
+	for (size_t cpu = 0; cpu < PROF_CPUS; cpu++)
+		sum += s->skel->bss->prof_stats[cpu].nr[stat];
 	return sum;
 }
 

@@ -21,9 +21,11 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u64 prof_seed = 1;
-const volatile __s32 prof_hierarchy =
-	0;	/* 0 = cgroup2, else the v1 hierarchy of the memory controller */
+/* 0 = cgroup2, else the v1 hierarchy of the memory controller */
+const volatile __s32 prof_hierarchy = 0;
+const volatile __u32 prof_slots = PROF_SLOTS;
 __u32 prof_set; /* which counts[] and stacks[] are written to */
+struct prof_stats prof_stats[PROF_CPUS] __attribute__((aligned(64)));
 
 /* Room for a sample: the ring buffer's record, which ends with the frames, and as much behind it as
  * the last chunk of a full kernel stack reads beyond its end. */
@@ -67,18 +69,11 @@ struct {
 } classes SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PROF_SLOTS);
 	__type(key, __u32);
 	__type(value, struct prof_state);
 } states SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct prof_stats);
-} stats SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -113,9 +108,14 @@ struct {
 
 static __always_inline struct prof_stats *own_stats(void)
 {
-	__u32 zero = 0;
+	return &prof_stats[bpf_get_smp_processor_id() & (PROF_CPUS - 1)];
+}
 
-	return bpf_map_lookup_elem(&stats, &zero);
+static __always_inline struct prof_state *own_state(__u32 slot)
+{
+	__u32 row = bpf_get_smp_processor_id() * prof_slots + slot;
+
+	return slot < prof_slots ? bpf_map_lookup_elem(&states, &row) : 0;
 }
 
 static __always_inline __u64 current_cgroup(void)
@@ -346,19 +346,13 @@ int tick(struct bpf_perf_event_data *ctx)
 	struct prof_class *cls;
 	_Bool draw;
 
-	if (!own)
-		return 0;
-	if (!(__u32)bpf_get_current_pid_tgid()) {
-		own->nr[PROF_STAT_IDLE]++;
-		return 0;
-	}
 	own->nr[PROF_STAT_TICKS]++;
 	cgroup = current_cgroup();
 	row = bpf_map_lookup_elem(&cgroups, &cgroup);
 	if (row)
 		id = row->cls;
 	cls = bpf_map_lookup_elem(&classes, &id);
-	state = row ? bpf_map_lookup_elem(&states, &row->slot) : 0;
+	state = row ? own_state(row->slot) : 0;
 	if (!cls || (row && !state)) {
 		own->nr[PROF_STAT_NO_STATE]++;
 		return 0;
@@ -382,7 +376,7 @@ static __always_inline int report_cgroup(__u32 type, struct cgroup *cgrp, const 
 	struct prof_stats *own = own_stats();
 	long len;
 
-	if (!own || cgrp->root->hierarchy_id != prof_hierarchy)
+	if (cgrp->root->hierarchy_id != prof_hierarchy)
 		return 0;
 	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
 	if (!ev) {

@@ -55,13 +55,14 @@ struct prof_cgroup {
 	__u32 cls;
 };
 
-/* states[slot], per CPU */
+/* states[cpu * slots + slot]: a container's clock on one CPU.  Half a cache line, and a plain array: a tick
+ * that is not taken touches as little memory as can be. */
 struct prof_state {
-	__u64 ns;	  /* CPU seen on this CPU: sum of the ticks' periods */
-	__u64 last_ns;	  /* ns when the last one was taken */
-	__u64 stratum_ns; /* where the present stratum begins */
-	__u64 next_ns;	  /* the place in it that is taken */
-	__u64 period_ns;  /* the class's period that stratum and next were made with */
+	__u64 ns;	 /* CPU seen: sum of the ticks' periods */
+	__u64 last_ns;	 /* ns when the last one was taken */
+	__u64 next_ns;	 /* the place in the present stratum that is taken */
+	__u32 offset_ns; /* of next_ns in the stratum */
+	__u32 period_ns; /* the class's period that next was made with; 0 = it was off */
 };
 
 /* counts[]: one row for each distinct (container, process, stack, rate) of a window */
@@ -128,9 +129,8 @@ struct prof_event_sample {
 	struct prof_count count;
 };
 
-/* stats[0], per CPU: every early return counts. */
+/* Every early return counts. */
 enum prof_stat {
-	PROF_STAT_IDLE,		  /* ticks of the idle task, which the event excludes */
 	PROF_STAT_TICKS,	  /* ticks of a non-idle CPU */
 	PROF_STAT_TAKEN,	  /* samples taken */
 	PROF_STAT_OVERFLOW,	  /* samples that went by the ring buffer: nothing lost */
@@ -143,13 +143,16 @@ enum prof_stat {
 	PROF_STAT_NR
 };
 
+/* One cache line for each CPU; beyond PROF_CPUS, CPUs share one and may lose counts. */
+#define PROF_CPUS 1024
 struct prof_stats {
 	__u64 nr[PROF_STAT_NR];
 };
 
 _Static_assert(sizeof(struct prof_class) == 16, "shared with BPF");
 _Static_assert(sizeof(struct prof_cgroup) == 8, "shared with BPF");
-_Static_assert(sizeof(struct prof_state) == 40, "shared with BPF");
+_Static_assert(sizeof(struct prof_state) == 32, "shared with BPF");
+_Static_assert(sizeof(struct prof_stats) == 64, "a cache line");
 _Static_assert(sizeof(struct prof_key) == 48, "shared with BPF");
 _Static_assert(sizeof(struct prof_stack_key) == 16, "shared with BPF");
 _Static_assert(sizeof(struct prof_event_process) == 24, "shared with BPF");

@@ -18,9 +18,9 @@
  * A class that is off (class_ns 0) moves last_ns along, so that no weight ever holds time in which
  * nothing was to be sampled.  A class that changed begins a new stratum now: a raise does not wait
  * for the end of a long old one.  What had run up till then stays in the next weight. */
-prof_inline __u64 prof_hit(struct prof_state *s, __u64 tick_ns, __u64 class_ns, _Bool *draw)
+prof_inline __u64 prof_hit(struct prof_state *s, __u64 tick_ns, __u32 class_ns, _Bool *draw)
 {
-	__u64 weight;
+	__u64 weight, stratum;
 
 	*draw = 0;
 	s->ns += tick_ns;
@@ -31,7 +31,7 @@ prof_inline __u64 prof_hit(struct prof_state *s, __u64 tick_ns, __u64 class_ns, 
 	}
 	if (s->period_ns != class_ns) {
 		s->period_ns = class_ns;
-		s->stratum_ns = s->ns;
+		s->next_ns = s->ns;
 		*draw = 1;
 		return 0;
 	}
@@ -39,18 +39,20 @@ prof_inline __u64 prof_hit(struct prof_state *s, __u64 tick_ns, __u64 class_ns, 
 		return 0;
 	weight = s->ns - s->last_ns;
 	s->last_ns = s->ns;
-	s->stratum_ns += class_ns;
+	stratum = s->next_ns - s->offset_ns + class_ns;
 	/* Only when the class is faster than the base: do not pile up a debt of strata. */
-	if (s->stratum_ns + class_ns < s->ns)
-		s->stratum_ns = s->ns - class_ns;
+	if (stratum + class_ns < s->ns)
+		stratum = s->ns - class_ns;
+	s->next_ns = stratum;
 	*draw = 1;
 	return weight;
 }
 
-/* Choose the place in the present stratum; rnd is uniform in 32 bits, a stratum is at most 1 s. */
+/* Choose the place in the stratum that prof_hit() has begun; rnd is uniform in 32 bits. */
 prof_inline void prof_draw(struct prof_state *s, __u32 rnd)
 {
-	s->next_ns = s->stratum_ns + ((s->period_ns * rnd) >> 32);
+	s->offset_ns = ((__u64)s->period_ns * rnd) >> 32;
+	s->next_ns += s->offset_ns;
 }
 
 /* A frame of a walk by frame pointers. */

@@ -25,7 +25,7 @@ static uint32_t next_rnd(struct sim *sim)
 }
 
 /* One hit, as the BPF program does it; returns the weight. */
-static uint64_t hit(struct sim *sim, uint64_t tick_ns, uint64_t class_ns)
+static uint64_t hit(struct sim *sim, uint64_t tick_ns, uint32_t class_ns)
 {
 	bool draw;
 	uint64_t weight = prof_hit(&sim->state, tick_ns, class_ns, &draw);
