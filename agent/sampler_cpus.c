@@ -23,29 +23,32 @@ static void cpus_release(struct cpus *cpus)
 	free(cpus->cpu);
 }
 
+/* One of "3" or "0-3"; returns what follows it, or NULL. */
+static const char *parse_range(const char *text, struct cpus *cpus)
+{
+	char *end;
+	long first = strtol(text, &end, 10);
+	long last = first;
+
+	if (end == text)
+		return NULL;
+	if (*end == '-')
+		last = strtol(end + 1, &end, 10);
+	if (first < 0 || last < first || last >= CPU_MAX)
+		return NULL;
+	cpus->cpu = xrealloc(cpus->cpu, cpus->nr + (size_t)(last - first) + 1, sizeof(*cpus->cpu));
+	while (first <= last)
+		cpus->cpu[cpus->nr++] = (int)first++;
+	return end;
+}
+
 /* "0-3,8,10-11" */
 static int parse_cpus(const char *text, struct cpus *cpus)
 {
-	while (*text && *text != '\n') {
-		char *end;
-		long first = strtol(text, &end, 10);
-		long last = first;
-
-		if (end == text)
-			return -EINVAL;
-		if (*end == '-')
-			last = strtol(end + 1, &end, 10);
-		if (first < 0 || last < first || last >= CPU_MAX)
-			return -EINVAL;
-		for (long cpu = first; cpu <= last; cpu++) {
-			GROW(cpus->cpu, cpus->nr);
-			cpus->cpu[cpus->nr++] = (int)cpu;
-		}
-		text = *end == ',' ? end + 1 : end;
-		if (*end && *end != ',' && *end != '\n')
-			return -EINVAL;
-	}
-	return cpus->nr ? 0 : -EINVAL;
+	do {
+		text = parse_range(text, cpus);
+	} while (text && *text++ == ',');
+	return text && text[-1] == '\n' ? 0 : -EINVAL;
 }
 
 static int online_cpus(struct cpus *cpus, struct err *err)

@@ -151,7 +151,7 @@ static int converge(struct sampler *s, const struct rows *from, const struct row
 
 int sampler_apply(struct sampler *s, const struct want *want, struct err *err)
 {
-	struct rows rows;
+	struct rows rows = { 0 };
 	int r = rows_from_want(want, &rows, err);
 
 	if (r < 0)

@@ -3,7 +3,10 @@
 #define BPF_KERNEL_TYPES_H
 
 /* The few kernel structs we read, with only the fields we read.  libbpf finds the true offsets in
- * the running kernel's BTF, hence no vmlinux.h and no kernel headers are needed to build. */
+ * the running kernel's BTF, hence no vmlinux.h and no kernel headers are needed to build.  For BPF only. */
+
+#ifdef __bpf__
+#include <linux/types.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -46,4 +49,5 @@ struct pt_regs___kernel {
 /* The number differs with the kernel's configuration. */
 enum cgroup_subsys_id { memory_cgrp_id = 4 };
 
+#endif
 #endif

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_UNIT_AGENT_SAMPLER_RIG_H
+#define TESTS_UNIT_AGENT_SAMPLER_RIG_H
+
+/* A sampler, a cgroup with a busy child in it, and what the callbacks saw; gone again after each test. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/sampler.h"
+#include "lib/caps.h"
+#include "lib/limits.h"
+
+#define SLOT 7
+#define CLS 2
+
+/* What the callbacks saw. */
+struct seen {
+	uint64_t cgroup; /* only samples of this one are summed */
+	uint64_t cpu_ns, samples, rows;
+	uint64_t rate_ns[LIMIT_SAMPLE_RATE_HZ + 1];
+	uint64_t in_spin, in_chain, in_kernel, processes;
+	uint64_t made, gone;
+	char made_path[PROF_PATH];
+};
+
+struct bench {
+	struct sampler *sampler;
+	struct want want;
+	struct want_cgroup row;
+	struct seen seen;
+	char dir[PATH_MAX];
+	pid_t child;
+};
+
+static volatile uint64_t sink;
+
+/* The child's stack has a known shape: spin <- chain.  Asking for its frame's address makes the
+ * compiler give even a leaf function one. */
+__attribute__((noinline)) static void spin(void)
+{
+	sink = (uintptr_t)__builtin_frame_address(0);
+	for (int i = 0; i < 2000000; i++)
+		sink += (uint64_t)i;
+}
+
+__attribute__((noinline)) static void chain(void)
+{
+	spin();
+	sink++;
+}
+
+static bool inside(uint64_t ip, void (*function)(void), size_t size)
+{
+	return ip >= (uint64_t)(uintptr_t)function && ip < (uint64_t)(uintptr_t)function + size;
+}
+
+static void on_sample(void *ctx, const struct sample *sample)
+{
+	struct seen *seen = ctx;
+	bool found = false;
+
+	if (sample->cgroup != seen->cgroup)
+		return;
+	seen->rows++;
+	seen->cpu_ns += sample->cpu_ns;
+	seen->samples += sample->samples;
+	seen->rate_ns[MIN(sample->rate_hz, LIMIT_SAMPLE_RATE_HZ)] += sample->cpu_ns;
+	if (sample->user_nr && inside(sample->user[0], spin, 256))
+		seen->in_spin += sample->samples;
+	for (size_t i = 1; i < sample->user_nr; i++)
+		found |= inside(sample->user[i], chain, 128);
+	if (found)
+		seen->in_chain += sample->samples;
+	if (sample->kernel_nr && sample->kernel[0] >> 63)
+		seen->in_kernel += sample->samples;
+}
+
+static void on_made(void *ctx, uint64_t id, const char *path)
+{
+	struct seen *seen = ctx;
+
+	seen->made = id;
+	snprintf(seen->made_path, sizeof(seen->made_path), "%s", path);
+}
+
+static void on_gone(void *ctx, uint64_t id, const char *path)
+{
+	struct seen *seen = ctx;
+
+	(void)path;
+	seen->gone = id;
+}
+
+static void on_process(void *ctx, uint32_t tgid, uint64_t mm, uint64_t cgroup)
+{
+	struct seen *seen = ctx;
+
+	(void)tgid;
+	if (mm && cgroup == seen->cgroup)
+		seen->processes++;
+}
+
+static const struct sampler_events events = { on_made, on_gone, on_process, on_sample };
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+static void sleep_ms(int ms)
+{
+	struct timespec ts = { ms / 1000, (ms % 1000) * NSEC_PER_MSEC };
+
+	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
+		;
+}
+
+/* Where cgroup2 is mounted: the field before "- cgroup2" that is the mount point. */
+static bool cgroup2_mount(char path[PATH_MAX])
+{
+	char line[PATH_MAX];
+	bool found = false;
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, " - cgroup2 ") &&
+			sscanf(line, "%*s %*s %*s %*s %4000s", path) == 1;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static void make_cgroup(struct bench *b)
+{
+	char mount[PATH_MAX];
+	struct stat st;
+
+	if (!cgroup2_mount(mount)) {
+		print_message("skipped: no cgroup2 mount\n");
+		skip();
+	}
+	snprintf(b->dir, sizeof(b->dir), "%.4000s/rubato-test-%d", mount, getpid());
+	if (mkdir(b->dir, 0755) < 0) {
+		print_message("skipped: %s: %s\n", b->dir, strerror(errno));
+		b->dir[0] = '\0';
+		skip();
+	}
+	assert_int_equal(stat(b->dir, &st), 0);
+	b->seen.cgroup = b->row.id = st.st_ino;
+}
+
+static void set_class(struct bench *b, uint32_t id, uint32_t rate_hz, uint32_t caps)
+{
+	b->want.cls[id] = (struct want_class){ .rate_hz = rate_hz, .caps = caps, .used = true };
+	b->want.cls_nr = MAX(b->want.cls_nr, id + 1);
+	b->want.base_hz = rate_hz > 100 ? 211 : rate_hz > 49 ? 107 : 53;
+}
+
+static void open_sampler(struct bench *b, uint32_t rows)
+{
+	struct sampler_options options = { .rows = rows };
+	struct err err = ERR_INIT;
+	int r = sampler_new(&options, &events, &b->seen, &b->sampler, &err);
+
+	if (r == -EPERM || r == -ENOTSUP) {
+		print_message("skipped: %s\n", err.text);
+		skip();
+	}
+	if (r < 0)
+		fail_msg("%s", err.text);
+}
+
+static void start(struct bench *b)
+{
+	struct err err = ERR_INIT;
+	int r = sampler_start(b->sampler, &b->want, &err);
+
+	if (r == -EPERM || r == -EACCES) {
+		print_message("skipped: %s\n", err.text);
+		skip();
+	}
+	if (r < 0)
+		fail_msg("%s", err.text);
+}
+
+static void apply(struct bench *b)
+{
+	struct err err = ERR_INIT;
+
+	if (sampler_apply(b->sampler, &b->want, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void bind(struct bench *b)
+{
+	b->row.slot = SLOT;
+	b->row.cls = CLS;
+	b->want.cgroup = &b->row;
+	b->want.cgroup_nr = 1;
+}
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+	char path[PATH_MAX + 32];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void spawn(struct bench *b, void (*work)(void))
+{
+	char pid[16];
+
+	b->child = fork();
+	assert_true(b->child >= 0);
+	if (b->child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			work();
+	}
+	snprintf(pid, sizeof(pid), "%d", b->child);
+	write_file(b->dir, "cgroup.procs", pid);
+}
+
+static void stop(struct bench *b)
+{
+	if (b->child <= 0)
+		return;
+	kill(b->child, SIGKILL);
+	waitpid(b->child, NULL, 0);
+	b->child = 0;
+}
+
+static uint64_t usage_ns(const struct bench *b)
+{
+	char path[PATH_MAX + 32], line[128];
+	unsigned long long us = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/cpu.stat", b->dir);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, "usage_usec ", 11) == 0)
+			us = strtoull(line + 11, NULL, 10);
+	fclose(file);
+	return us * 1000;
+}
+
+static void drain(struct bench *b)
+{
+	struct err err = ERR_INIT;
+
+	sampler_swap(b->sampler);
+	sleep_ms(SAMPLER_GRACE_NS / NSEC_PER_MSEC + 1);
+	if (sampler_drain(b->sampler, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void run(struct bench *b, int ms)
+{
+	sleep_ms(ms);
+	drain(b);
+}
+
+static void assert_near(const char *what, double got, double want, double tolerance)
+{
+	print_message("  %s: %.4g, expected %.4g\n", what, got, want);
+	if (got < want * (1 - tolerance) || got > want * (1 + tolerance))
+		fail_msg("%s is %.6g, not within %.0f %% of %.6g", what, got, tolerance * 100,
+			 want);
+}
+
+/* A comb of ticks over a process that shares its CPU is a sample: with share p of n ticks the standard
+ * deviation is sqrt((1 - p) / (n p)).  Alone on its CPU it must be exact. */
+static void assert_cpu(const struct bench *b, uint64_t got_ns, uint64_t used_ns, int64_t wall_ns)
+{
+	double share = MIN((double)used_ns / (double)wall_ns, 1);
+	double ticks = (double)wall_ns / 1e9 * b->want.base_hz;
+	double variance = (1 - share) / (ticks * share);
+	double off = (double)got_ns / (double)used_ns - 1;
+
+	print_message("  cpu: %.4g, expected %.4g\n", (double)got_ns, (double)used_ns);
+	off = MAX(off, -off) - 0.05;
+	if (off > 0 && off * off > 16 * variance)
+		fail_msg("%.4g ns sampled of %.4g ns used", (double)got_ns, (double)used_ns);
+}
+
+static int setup(void **state)
+{
+	struct bench *b = xcalloc(1, sizeof(*b));
+
+	set_class(b, PROF_CLASS_UNKNOWN, 0, 0);
+	set_class(b, PROF_CLASS_OUTSIDE, 0, 0);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+
+	stop(b);
+	sampler_free(b->sampler);
+	for (int i = 0; b->dir[0] && i < 100 && rmdir(b->dir) < 0; i++)
+		sleep_ms(10);
+	free(b);
+	return 0;
+}
+
+#endif
