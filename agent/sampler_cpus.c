@@ -155,7 +155,7 @@ static int reopen(struct sampler *s, const struct cpus *cpus, uint32_t base_hz, 
 	for (size_t i = 0; i < cpus->nr; i++) {
 		event[i].cpu = cpus->cpu[i];
 		had = keep ? find_event(s, cpus->cpu[i]) : NULL;
-		if (had)
+		if (had && had->link)
 			continue;
 		r = open_cpu(s, cpus->cpu[i], base_hz, &event[i].link, err);
 		if (r == -ENODEV) /* it went offline meanwhile; the next check takes it out */
@@ -167,7 +167,7 @@ static int reopen(struct sampler *s, const struct cpus *cpus, uint32_t base_hz, 
 	}
 	for (size_t i = 0; keep && i < cpus->nr; i++) {
 		had = find_event(s, cpus->cpu[i]);
-		if (had)
+		if (had && had->link)
 			event[i].link = TAKE_PTR(had->link);
 	}
 	use_events(s, event, cpus->nr, base_hz);

@@ -134,28 +134,27 @@ static void sleep_ms(int ms)
 		;
 }
 
-/* Where cgroup2 is mounted: the field before "- cgroup2" that is the mount point. */
-static bool cgroup2_mount(char path[PATH_MAX])
+/* The mount point in the first line of mountinfo that has `what` in it. */
+static bool find_mount(const char *what, char path[PATH_MAX])
 {
 	char line[PATH_MAX];
 	bool found = false;
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 
 	while (file && !found && fgets(line, sizeof(line), file))
-		found = strstr(line, " - cgroup2 ") &&
-			sscanf(line, "%*s %*s %*s %*s %4000s", path) == 1;
+		found = strstr(line, what) && sscanf(line, "%*s %*s %*s %*s %4000s", path) == 1;
 	if (file)
 		fclose(file);
 	return found;
 }
 
-static void make_cgroup(struct bench *b)
+static void make_cgroup_in(struct bench *b, const char *what)
 {
 	char mount[PATH_MAX];
 	struct stat st;
 
-	if (!cgroup2_mount(mount)) {
-		print_message("skipped: no cgroup2 mount\n");
+	if (!find_mount(what, mount)) {
+		print_message("skipped: no mount with \"%s\"\n", what);
 		skip();
 	}
 	snprintf(b->dir, sizeof(b->dir), "%.4000s/rubato-test-%d", mount, getpid());
@@ -168,6 +167,11 @@ static void make_cgroup(struct bench *b)
 	b->seen.cgroup = b->row.id = st.st_ino;
 }
 
+static void make_cgroup(struct bench *b)
+{
+	make_cgroup_in(b, " - cgroup2 ");
+}
+
 static void set_class(struct bench *b, uint32_t id, uint32_t rate_hz, uint32_t caps)
 {
 	b->want.cls[id] = (struct want_class){ .rate_hz = rate_hz, .caps = caps, .used = true };
@@ -175,11 +179,10 @@ static void set_class(struct bench *b, uint32_t id, uint32_t rate_hz, uint32_t c
 	b->want.base_hz = rate_hz > 100 ? 211 : rate_hz > 49 ? 107 : 53;
 }
 
-static void open_sampler(struct bench *b, uint32_t rows)
+static void open_sampler_with(struct bench *b, const struct sampler_options *options)
 {
-	struct sampler_options options = { .rows = rows };
 	struct err err = ERR_INIT;
-	int r = sampler_new(&options, &events, &b->seen, &b->sampler, &err);
+	int r = sampler_new(options, &events, &b->seen, &b->sampler, &err);
 
 	if (r == -EPERM || r == -ENOTSUP) {
 		print_message("skipped: %s\n", err.text);
@@ -187,6 +190,13 @@ static void open_sampler(struct bench *b, uint32_t rows)
 	}
 	if (r < 0)
 		fail_msg("%s", err.text);
+}
+
+static void open_sampler(struct bench *b, uint32_t rows)
+{
+	struct sampler_options options = { .rows = rows };
+
+	open_sampler_with(b, &options);
 }
 
 static void start(struct bench *b)
