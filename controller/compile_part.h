@@ -38,4 +38,13 @@ void summary_add(struct policy_summary *sum, const struct policy_summary *summar
 void class_make_steps(struct plan *plan, struct plan_class *cls, const struct ranked *matching,
 		      const struct cluster_scope *scope, int64_t max_duration_ns);
 
+/* --- compile_join.c --- */
+
+/* The plan of a node: its default class and copies of its parts, as far as the limits of a plan allow. */
+void parts_join(struct part *const *part, size_t part_nr, const struct store *store,
+		const char *node, struct compile_result *result);
+
+/* How soon `to` shall follow `from`, by their classes and boosts; neither has targets. */
+enum hub_lane plan_lane(const struct plan *from, const struct plan *to);
+
 #endif
