@@ -4,6 +4,8 @@
 import asyncio
 import time
 
+from rubato import pprof
+
 SECOND = 1_000_000_000
 
 
@@ -23,3 +25,16 @@ async def sleep_to(start_ns, seconds):
 def time_at(profiles, rate_hz):
     """Seconds that were sampled at a rate, by the profiles' own durations."""
     return sum(p.duration_ns for p in profiles if p.rate_hz == rate_hz) / SECOND
+
+
+ENOUGH_CPU_S = 4
+
+
+def accounts_agree(checks, sentence, profiles, pod, percent=5):
+    """The CPU time in the profiles is the kernel's.  A container that got next to no CPU, because the machine was
+    busy with something else, has too few ticks to judge by."""
+    kernel = pod.cgroup.cpu_seconds()
+    if kernel < ENOUGH_CPU_S:
+        checks.skip(sentence, f"the machine is too busy: the container got {kernel:.1f} s of CPU, not {ENOUGH_CPU_S} s")
+    else:
+        checks.within(sentence, pprof.cpu_seconds(profiles), kernel, percent)

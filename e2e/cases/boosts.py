@@ -8,7 +8,7 @@ import asyncio
 
 from rubato import pprof
 from rubato.rig import NODE, Rig
-from . import SECOND, sleep_to, until
+from . import SECOND, accounts_agree, sleep_to, until
 
 HZ19, HZ100 = 52_631_579, 10_000_000
 
@@ -22,7 +22,7 @@ async def payments_and_search(rig, checks):
     await asyncio.sleep(4)
     start = rig.boost("payments", "inc-4211", 100, "10s", reason="INC-4211")
     good = await until(lambda: rig.condition("payments", "inc-4211", "Programmed") == "True", 2)
-    checks.check("payments: the policy says Programmed within two seconds", good, str(rig.status("payments", "inc-4211"))[:300])
+    checks.check("payments: the policy says Programmed within two seconds", good)
     await sleep_to(start, 11.5)
     checks.check("payments: after its duration the policy says Expired",
                  rig.condition("payments", "inc-4211", "Expired") == "True")
@@ -35,8 +35,7 @@ async def payments_and_search(rig, checks):
     checks.check("search: never leaves 19 Hz", _periods(rig.profiles("search")) == [HZ19],
                  str(_periods(rig.profiles("search"))))
     for pod in (payments, search):
-        checks.within(f"{pod.namespace}: CPU is the kernel's within 5 %",
-                      pprof.cpu_seconds(rig.profiles(pod.namespace)), pod.cgroup.cpu_seconds(), 5)
+        accounts_agree(checks, f"{pod.namespace}: CPU is the kernel's within 5 %", rig.profiles(pod.namespace), pod)
     _shares(checks, boosted)
 
 
@@ -148,6 +147,7 @@ async def pod_created_during_the_boost(rig, checks):
     profiles = rig.profiles("during")
     checks.check("a pod created during the boost is at the boosted rate from its first samples",
                  pprof.rates(profiles) == [100], str(pprof.rates(profiles)))
+    # Nine seconds at 8 % are some 80 ticks: enough to see a missing window, not more.
     checks.within("... and loses no CPU time", pprof.cpu_seconds(profiles), pod.cgroup.cpu_seconds(), 15)
 
 
@@ -159,8 +159,8 @@ async def cgroup_before_the_controller_knows(rig, checks):
     rig.announce(pod)
     await asyncio.sleep(17)
     yield
-    checks.within("a pod whose cgroup exists before the controller knows it loses no CPU time",
-                  pprof.cpu_seconds(rig.profiles("early")), pod.cgroup.cpu_seconds(), 5)
+    accounts_agree(checks, "a pod whose cgroup exists before the controller knows it loses no CPU time (5 %)",
+                   rig.profiles("early"), pod)
 
 
 SCENARIOS = [

@@ -9,7 +9,7 @@ import subprocess
 
 from rubato import pprof
 from rubato.daemons import REPO
-from rubato.rig import Rig
+from rubato.rig import NODE, Rig
 from . import sleep_to
 
 CAPS = ["bpf", "perfmon", "sys_ptrace", "checkpoint_restore", "dac_read_search", "syslog"]
@@ -34,8 +34,9 @@ async def least_privilege(checks):
     wrap = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs",
             "--inh-caps", only, "--ambient-caps", only, "--bounding-set", only]
     rig = Rig("caps", wrap=wrap)
-    for directory in (rig.agent.state, rig.agent.profiles):
-        os.chown(directory, 65534, 65534)
+    certs = os.path.join(rig.home, "certs")
+    for path in (rig.agent.state, rig.agent.profiles, certs, os.path.join(certs, f"{NODE}.key")):
+        os.chown(path, 65534, 65534)
     rig.start()
     with open(f"/proc/{rig.agent.process.pid}/status", encoding="ascii") as file:
         effective = int(re.search(r"CapEff:\s*(\w+)", file.read())[1], 16)
