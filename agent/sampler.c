@@ -129,7 +129,7 @@ static int watch_cgroups(struct sampler *s, struct err *err)
 					  s->skel->progs.cgroup_rename };
 
 	for (size_t i = 0; i < ARRAY_SIZE(program); i++) {
-		if (!bpf_program__autoload(program[i]))
+		if (!bpf_program__autoload(program[i]) || s->cgroup_link[i])
 			continue;
 		s->cgroup_link[i] = bpf_program__attach_trace(program[i]);
 		if (!s->cgroup_link[i])

@@ -66,7 +66,7 @@ must_check int sampler_new(const struct sampler_options *options,
 void sampler_free(struct sampler *sampler);
 
 /* Open and attach the events on every online CPU, at the base rate of `want`, and the cgroup
- * tracepoints. */
+ * tracepoints.  May be called again after a failure. */
 must_check int sampler_start(struct sampler *sampler, const struct want *want, struct err *err);
 
 /* Make the maps and the base rate what `want` says; see above.  On failure the maps hold what they
