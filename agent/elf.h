@@ -17,12 +17,12 @@
 
 #include <sys/types.h>
 
-#define ELF_SEGMENTS 8		      /* executable PT_LOADs kept */
-#define ELF_BUILD_ID_BYTES 20	      /* longer ids are cut */
-#define ELF_PROGRAM_HEADERS 256	      /* read at most */
-#define ELF_SECTIONS 65535	      /* read at most */
-#define ELF_SYMBOLS (2 * 1024 * 1024) /* of one table, read at most */
-#define ELF_NAME_BYTES 1024	      /* a longer symbol name is cut */
+#define ELF_SEGMENTS 8			 /* executable PT_LOADs kept */
+#define ELF_BUILD_ID_BYTES 20		 /* longer ids are cut */
+#define ELF_PROGRAM_HEADERS 256		 /* read at most */
+#define ELF_SECTIONS 65535		 /* read at most */
+#define ELF_SYMBOLS (2ULL * 1024 * 1024) /* of one table, read at most */
+#define ELF_NAME_BYTES 1024		 /* a longer symbol name is cut */
 
 /* Read up to `len` bytes at `offset`.  Returns their number, 0 at the end, or a negative errno. */
 typedef ssize_t elf_read(void *ctx, void *buf, size_t len, uint64_t offset);

@@ -8,7 +8,7 @@
 #define CHUNK_SYMBOLS 1024
 #define CHUNK_SECTIONS 64
 /* A table may claim symbols that each cover every address: that much work and no more. */
-#define STEPS_MAX (16 * 1024 * 1024)
+#define STEPS_MAX (16ULL * 1024 * 1024)
 
 struct lookup {
 	const struct elf_source *source;

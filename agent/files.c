@@ -22,7 +22,7 @@
 #endif
 
 struct files {
-	struct file **file; /* by id */
+	struct file *file[FILES_MAX]; /* by id */
 	size_t nr;
 	size_t open;
 	uint32_t next_id;
@@ -61,7 +61,6 @@ void files_free(struct files *files)
 		return;
 	for (size_t i = 0; i < files->nr; i++)
 		file_free(files, files->file[i]);
-	free(files->file);
 	free(files);
 }
 
@@ -194,7 +193,6 @@ static struct file *add_file(struct files *files, const struct file *key,
 	*file = *key;
 	file->id = files->next_id++;
 	file->name = xstrdup(name);
-	GROW(files->file, files->nr);
 	files->file[files->nr++] = file;
 	return file;
 }
@@ -289,8 +287,7 @@ bool files_parse(struct files *files, struct file *file)
 
 void files_sweep(struct files *files)
 {
-	struct file **kept = NULL;
-	size_t nr = 0;
+	size_t kept = 0;
 
 	for (size_t i = 0; i < files->nr; i++) {
 		struct file *file = files->file[i];
@@ -300,10 +297,7 @@ void files_sweep(struct files *files)
 			continue;
 		}
 		file->mapped = false;
-		GROW(kept, nr);
-		kept[nr++] = file;
+		files->file[kept++] = file;
 	}
-	free(files->file);
-	files->file = kept;
-	files->nr = nr;
+	files->nr = kept;
 }

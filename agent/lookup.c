@@ -187,23 +187,27 @@ static int by_place(const void *left, const void *right)
 	return a->addr < b->addr ? -1 : a->addr > b->addr;
 }
 
+static bool is_asked(const struct lookup *lookup, const struct frame *frame)
+{
+	struct name name;
+
+	return frame->file != FRAME_NAMED &&
+	       !names_get(lookup->names, frame->file, frame->addr, &name);
+}
+
 /* The distinct frames whose names are not known yet, by file and address. */
 static size_t collect(const struct lookup *lookup, struct profile *const *profile, size_t nr,
 		      struct frame **ret_frame)
 {
 	struct frame *frame = NULL;
 	size_t frame_nr = 0, distinct = 0;
-	struct name name;
 
 	for (size_t i = 0; i < nr; i++)
 		for (size_t j = 0; j < profile[i]->frame_nr; j++) {
-			const struct frame *next = &profile[i]->frame[j];
-
-			if (next->file == FRAME_NAMED ||
-			    names_get(lookup->names, next->file, next->addr, &name))
+			if (!is_asked(lookup, &profile[i]->frame[j]))
 				continue;
 			GROW(frame, frame_nr);
-			frame[frame_nr++] = *next;
+			frame[frame_nr++] = profile[i]->frame[j];
 		}
 	if (frame_nr)
 		qsort(frame, frame_nr, sizeof(*frame), by_place);

@@ -149,41 +149,48 @@ static bool same_file(const struct procs *procs, uint32_t tgid, const struct pro
 	return fstatat(procs->proc_fd, path, &st, 0) == 0 && st.st_ino == line->ino;
 }
 
+/* Add the mapping that this line describes, if it is executable. */
+static void take_line(struct procs *procs, struct proc *read, const struct procmap_line *line)
+{
+	uint64_t end = read->mapping_nr ? read->mapping[read->mapping_nr - 1].end : 0;
+	struct mapping *mapping;
+
+	if (!line->executable || line->start < end)
+		return;
+	GROW(read->mapping, read->mapping_nr);
+	mapping = &read->mapping[read->mapping_nr++];
+	*mapping = place_of(procs, read->tgid, line);
+	if (!read->main_file && mapping->file >= FRAME_FILES && same_file(procs, read->tgid, line))
+		read->main_file = mapping->file;
+}
+
 /* Read the mappings; what was there before stays if they cannot be read or there are none any more. */
 static void read_maps(struct procs *procs, struct proc *proc, int64_t now_ns)
 {
 	cleanup(freep) struct procmap_line *line = xmalloc(sizeof(*line));
 	cleanup(freep) char *text = NULL;
-	struct mapping *mapping = NULL;
-	size_t nr = 0, size = 0;
-	uint64_t end = 0;
+	struct proc read = { .tgid = proc->tgid, .main_file = proc->main_file };
+	size_t size = 0;
 	FILE *maps = open_maps(procs, proc->tgid);
 
 	proc->read_ns = now_ns;
-	for (int i = 0; maps && i < LINES_MAX && nr < PROCMAP_MAPPINGS; i++) {
+	for (int i = 0; maps && i < LINES_MAX && read.mapping_nr < PROCMAP_MAPPINGS; i++) {
 		ssize_t len = getline(&text, &size, maps);
 
 		if (len < 0)
 			break;
-		if (!procmap_parse(text, (size_t)len, line) || !line->executable ||
-		    line->start < end)
-			continue;
-		end = line->end;
-		GROW(mapping, nr);
-		mapping[nr] = place_of(procs, proc->tgid, line);
-		if (!proc->main_file && mapping[nr].file >= FRAME_FILES &&
-		    same_file(procs, proc->tgid, line))
-			proc->main_file = mapping[nr].file;
-		nr++;
+		if (procmap_parse(text, (size_t)len, line))
+			take_line(procs, &read, line);
 	}
 	if (maps)
 		fclose(maps);
-	if (nr == 0)
+	if (read.mapping_nr == 0)
 		return;
 	free(proc->mapping);
-	procs->mapping_nr += nr - proc->mapping_nr;
-	proc->mapping = xrealloc(mapping, nr, sizeof(*mapping));
-	proc->mapping_nr = nr;
+	procs->mapping_nr += read.mapping_nr - proc->mapping_nr;
+	proc->mapping = xrealloc(read.mapping, read.mapping_nr, sizeof(*read.mapping));
+	proc->mapping_nr = read.mapping_nr;
+	proc->main_file = read.main_file;
 }
 
 static struct proc *add(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns)

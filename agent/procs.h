@@ -14,7 +14,7 @@
 #include "lib/base.h"
 
 #define PROCS_MAX 4096
-#define PROCS_MAPPINGS (128 * 1024) /* of all processes together */
+#define PROCS_MAPPINGS (128UL * 1024) /* of all processes together */
 #define PROCS_REFRESH_NS NSEC_PER_SEC
 
 struct proc;
