@@ -8,7 +8,7 @@
 /* Text and modules lie within 2 GiB of each other on every architecture; the first line seen is in the text. */
 #define REACH_BELOW (2ULL * 1024 * 1024 * 1024)
 /* An address further behind the last function than this is not in it. */
-#define TAIL_BYTES (1024 * 1024)
+#define TAIL_BYTES (1024ULL * 1024)
 #define NAME_BYTES 512
 
 struct symbol {
@@ -77,7 +77,7 @@ static uint32_t keep_name(struct kallsyms *kallsyms, const char *name, size_t le
 	       at = kallsyms->names_len;
 
 	if (kallsyms->names_len + clean_len > kallsyms->names_size) {
-		kallsyms->names_size = MAX(64 * 1024, 2 * kallsyms->names_size);
+		kallsyms->names_size = MAX(64UL * 1024, 2 * kallsyms->names_size);
 		kallsyms->names = xrealloc(kallsyms->names, kallsyms->names_size, 1);
 	}
 	memcpy(kallsyms->names + at, clean, clean_len);

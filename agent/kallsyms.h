@@ -7,8 +7,8 @@
 
 #include "lib/base.h"
 
-#define KALLSYMS_SYMBOLS (512 * 1024)
-#define KALLSYMS_NAME_BYTES (8 * 1024 * 1024) /* all names */
+#define KALLSYMS_SYMBOLS (512UL * 1024)
+#define KALLSYMS_NAME_BYTES (8UL * 1024 * 1024) /* all names */
 
 struct kallsyms;
 

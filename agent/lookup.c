@@ -195,12 +195,24 @@ static bool is_asked(const struct lookup *lookup, const struct frame *frame)
 	       !names_get(lookup->names, frame->file, frame->addr, &name);
 }
 
+static size_t sort_distinct(struct frame *frame, size_t nr)
+{
+	size_t distinct = 0;
+
+	if (nr)
+		qsort(frame, nr, sizeof(*frame), by_place);
+	for (size_t i = 0; i < nr; i++)
+		if (i == 0 || by_place(&frame[i], &frame[distinct - 1]) != 0)
+			frame[distinct++] = frame[i];
+	return distinct;
+}
+
 /* The distinct frames whose names are not known yet, by file and address. */
 static size_t collect(const struct lookup *lookup, struct profile *const *profile, size_t nr,
 		      struct frame **ret_frame)
 {
 	struct frame *frame = NULL;
-	size_t frame_nr = 0, distinct = 0;
+	size_t frame_nr = 0;
 
 	for (size_t i = 0; i < nr; i++)
 		for (size_t j = 0; j < profile[i]->frame_nr; j++) {
@@ -209,13 +221,8 @@ static size_t collect(const struct lookup *lookup, struct profile *const *profil
 			GROW(frame, frame_nr);
 			frame[frame_nr++] = profile[i]->frame[j];
 		}
-	if (frame_nr)
-		qsort(frame, frame_nr, sizeof(*frame), by_place);
-	for (size_t i = 0; i < frame_nr; i++)
-		if (i == 0 || by_place(&frame[i], &frame[distinct - 1]) != 0)
-			frame[distinct++] = frame[i];
 	*ret_frame = frame;
-	return distinct;
+	return sort_distinct(frame, frame_nr);
 }
 
 void lookup_resolve(struct lookup *lookup, struct profile *const *profile, size_t nr,

@@ -9,8 +9,8 @@
 
 #include "lib/base.h"
 
-#define NAMES_MAX 24576
-#define NAMES_BYTES (1024 * 1024)
+#define NAMES_MAX 24576UL
+#define NAMES_BYTES (1024UL * 1024)
 #define NAMES_HARD 4 /* times the above: then names_put() does nothing */
 
 struct names;

@@ -217,33 +217,32 @@ static void put_row(struct encoder *encoder, const struct profile_row *row)
 
 static int by_cpu(const void *left, const void *right)
 {
-	const struct profile_row *a = *(const struct profile_row *const *)left;
-	const struct profile_row *b = *(const struct profile_row *const *)right;
+	const struct profile_row *a = left, *b = right;
 
 	if (a->cpu_ns != b->cpu_ns)
 		return a->cpu_ns > b->cpu_ns ? -1 : 1;
-	return a < b ? -1 : a > b;
+	return a->first < b->first ? -1 : a->first > b->first;
 }
 
 /* The largest rows first; what is beyond the bounds becomes one. */
 static void put_rows(struct encoder *encoder)
 {
 	const struct profile *profile = encoder->profile;
-	cleanup(freep) const struct profile_row **order = xcalloc(profile->row_nr, sizeof(*order));
+	cleanup(freep) struct profile_row *order = xcalloc(profile->row_nr, sizeof(*order));
 	uint64_t other_ns = profile->other_ns;
 	size_t written = 0, ids = 0;
 
-	for (size_t i = 0; i < profile->row_nr; i++)
-		order[i] = &profile->row[i];
+	if (profile->row_nr)
+		memcpy(order, profile->row, profile->row_nr * sizeof(*order));
 	qsort(order, profile->row_nr, sizeof(*order), by_cpu);
-	for (size_t i = 0; i < profile->row_nr && order[i]->cpu_ns; i++) {
-		if (written == PPROF_SAMPLES - 1 || ids + order[i]->nr > STACK_IDS) {
-			other_ns += order[i]->cpu_ns;
+	for (size_t i = 0; i < profile->row_nr && order[i].cpu_ns; i++) {
+		if (written == PPROF_SAMPLES - 1 || ids + order[i].nr > STACK_IDS) {
+			other_ns += order[i].cpu_ns;
 			continue;
 		}
-		put_row(encoder, order[i]);
+		put_row(encoder, &order[i]);
 		written++;
-		ids += order[i]->nr;
+		ids += order[i].nr;
 	}
 	if (other_ns) {
 		struct pprof_location location = { .name = frame_name(FRAME_OTHER) };

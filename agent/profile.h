@@ -22,7 +22,7 @@
 #include "lib/plan.h"
 
 #define PROFILE_ROWS 32768
-#define PROFILE_FRAMES (1024 * 1024)
+#define PROFILE_FRAMES (1024UL * 1024)
 #define PROFILE_STACK 260 /* frames of one stack: kernel, user and two marks */
 
 /* What `frame.file` may be besides the id of a file (agent/files.h). */

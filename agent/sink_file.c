@@ -72,7 +72,7 @@ static void component(const char *text, char out[COMPONENT_BYTES + 1])
 		if (out[i] == '/' || (i == 0 && out[i] == '.'))
 			out[i] = '_';
 	if (len == 0)
-		strcpy(out, "_");
+		memcpy(out, "_", 2);
 }
 
 static void file_name(const struct profile_meta *meta, char *out, size_t size)

@@ -69,13 +69,13 @@ static void offer(struct scan *scan, const char *dir_path, const char *name, int
 		GROW(scan->file, scan->nr);
 		scan->file[scan->nr++] = file;
 		sift_up(scan, scan->nr - 1);
-	} else if (younger(&scan->file[0], &file)) {
-		free(scan->file[0].path);
-		scan->file[0] = file;
-		sift_down(scan);
-	} else {
-		free(file.path);
+		return;
 	}
+	if (younger(&scan->file[0], &file)) {
+		swap(&scan->file[0], &file);
+		sift_down(scan);
+	}
+	free(file.path);
 }
 
 static bool is_profile(const char *name)
