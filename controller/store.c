@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "controller/object_list.h"
+
 struct ns {
 	char *name;
 	struct object *object; /* the Namespace; NULL = not seen */
@@ -25,83 +27,6 @@ struct store {
 	struct object
 		*gone; /* what the last change put away: the touch it returned points into it */
 };
-
-/* --- sorted lists of objects --- */
-
-static int compare(const struct object *object, const char *ns, const char *name)
-{
-	int r = strcmp(object->ns, ns);
-
-	return r ? r : strcmp(object->name, name);
-}
-
-/* Where the object is, or would stand. */
-static bool list_seek(const struct object_list *list, const char *ns, const char *name,
-		      size_t *ret_at)
-{
-	size_t low = 0, high = list->nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int r = compare(list->object[middle], ns, name);
-
-		if (r == 0) {
-			*ret_at = middle;
-			return true;
-		}
-		if (r < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*ret_at = low;
-	return false;
-}
-
-static struct object *list_find(const struct object_list *list, const char *ns, const char *name)
-{
-	size_t at;
-
-	return list_seek(list, ns, name, &at) ? list->object[at] : NULL;
-}
-
-/* Returns the object whose place it took, or NULL. */
-static struct object *list_put(struct object_list *list, struct object *object)
-{
-	struct object *old;
-	size_t at;
-
-	if (list_seek(list, object->ns, object->name, &at)) {
-		old = list->object[at];
-		list->object[at] = object;
-		return old;
-	}
-	GROW(list->object, list->nr);
-	memmove(&list->object[at + 1], &list->object[at], (list->nr - at) * sizeof(*list->object));
-	list->object[at] = object;
-	list->nr++;
-	return NULL;
-}
-
-static struct object *list_take(struct object_list *list, const char *ns, const char *name)
-{
-	struct object *object;
-	size_t at;
-
-	if (!list_seek(list, ns, name, &at))
-		return NULL;
-	object = list->object[at];
-	list->nr--;
-	memmove(&list->object[at], &list->object[at + 1], (list->nr - at) * sizeof(*list->object));
-	return object;
-}
-
-static void list_release(struct object_list *list, bool owns)
-{
-	for (size_t i = 0; owns && i < list->nr; i++)
-		object_free(list->object[i]);
-	free(list->object);
-}
 
 /* --- namespaces and nodes: they are there while something is known of them --- */
 
@@ -146,8 +71,8 @@ static struct ns *ns_get(struct store *store, const char *name)
 
 static void ns_free(struct ns *ns)
 {
-	list_release(&ns->policies, true);
-	list_release(&ns->pods, true);
+	object_list_release(&ns->policies, true);
+	object_list_release(&ns->pods, true);
 	object_free(ns->object);
 	free(ns->name);
 	free(ns);
@@ -208,7 +133,7 @@ static struct node *node_get(struct store *store, const char *name)
 
 static void node_free(struct node *node)
 {
-	list_release(&node->pods, false);
+	object_list_release(&node->pods, false);
 	object_free(node->object);
 	free(node->name);
 	free(node);
@@ -245,7 +170,7 @@ void store_free(struct store *store)
 		node_free(store->node[i]);
 	free(store->ns);
 	free(store->node);
-	list_release(&store->cluster, true);
+	object_list_release(&store->cluster, true);
 	object_free(store->gone);
 	free(store);
 }
@@ -260,14 +185,14 @@ static struct object *swap(struct object **slot, struct object *object)
 
 static struct object *put_pod(struct store *store, struct object *object)
 {
-	struct object *old = list_put(&ns_get(store, object->ns)->pods, object);
+	struct object *old = object_list_put(&ns_get(store, object->ns)->pods, object);
 
 	if (old && old->pod.node) {
-		list_take(&node_find(store, old->pod.node)->pods, old->ns, old->name);
+		object_list_take(&node_find(store, old->pod.node)->pods, old->ns, old->name);
 		node_drop_if_empty(store, old->pod.node);
 	}
 	if (object->pod.node)
-		list_put(&node_get(store, object->pod.node)->pods, object);
+		object_list_put(&node_get(store, object->pod.node)->pods, object);
 	return old;
 }
 
@@ -275,9 +200,9 @@ static struct object *put(struct store *store, struct object *object)
 {
 	switch (object->kind) {
 	case OBJECT_POLICY:
-		return list_put(&ns_get(store, object->ns)->policies, object);
+		return object_list_put(&ns_get(store, object->ns)->policies, object);
 	case OBJECT_CLUSTER_POLICY:
-		return list_put(&store->cluster, object);
+		return object_list_put(&store->cluster, object);
 	case OBJECT_NAMESPACE:
 		return swap(&ns_get(store, object->name)->object, object);
 	case OBJECT_NODE:
@@ -291,10 +216,10 @@ static struct object *put(struct store *store, struct object *object)
 static struct object *take_pod(struct store *store, const char *ns, const char *name)
 {
 	struct ns *entry = ns_find(store, ns);
-	struct object *old = entry ? list_take(&entry->pods, ns, name) : NULL;
+	struct object *old = entry ? object_list_take(&entry->pods, ns, name) : NULL;
 
 	if (old && old->pod.node) {
-		list_take(&node_find(store, old->pod.node)->pods, ns, name);
+		object_list_take(&node_find(store, old->pod.node)->pods, ns, name);
 		node_drop_if_empty(store, old->pod.node);
 	}
 	return old;
@@ -308,9 +233,9 @@ static struct object *take(struct store *store, enum object_kind kind, const cha
 
 	switch (kind) {
 	case OBJECT_POLICY:
-		return in_ns ? list_take(&in_ns->policies, ns, name) : NULL;
+		return in_ns ? object_list_take(&in_ns->policies, ns, name) : NULL;
 	case OBJECT_CLUSTER_POLICY:
-		return list_take(&store->cluster, ns, name);
+		return object_list_take(&store->cluster, ns, name);
 	case OBJECT_NAMESPACE:
 		return in_ns ? swap(&in_ns->object, NULL) : NULL;
 	case OBJECT_NODE:
@@ -431,7 +356,7 @@ struct touch store_set_clock(struct store *store, const char *ns, const char *na
 			     const struct boost_clock *clock)
 {
 	struct ns *entry = ns_find(store, ns);
-	struct object *object = entry ? list_find(&entry->policies, ns, name) : NULL;
+	struct object *object = entry ? object_list_find(&entry->policies, ns, name) : NULL;
 
 	assert(object);
 	object->policy.clock = *clock;
@@ -448,16 +373,16 @@ const struct object *store_find(const struct store *store, enum object_kind kind
 
 	switch (kind) {
 	case OBJECT_POLICY:
-		return in_ns ? list_find(&in_ns->policies, ns, name) : NULL;
+		return in_ns ? object_list_find(&in_ns->policies, ns, name) : NULL;
 	case OBJECT_CLUSTER_POLICY:
-		return list_find(&store->cluster, ns, name);
+		return object_list_find(&store->cluster, ns, name);
 	case OBJECT_NAMESPACE:
 		return in_ns ? in_ns->object : NULL;
 	case OBJECT_NODE:
 		node = node_find(store, name);
 		return node ? node->object : NULL;
 	case OBJECT_POD:
-		return in_ns ? list_find(&in_ns->pods, ns, name) : NULL;
+		return in_ns ? object_list_find(&in_ns->pods, ns, name) : NULL;
 	}
 	return NULL;
 }

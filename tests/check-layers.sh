@@ -10,7 +10,7 @@ deny() { # deny PATTERN FILE...: no FILE may include a header that matches PATTE
 }
 io='uv\.h|curl/|libwebsockets|microhttpd|bpf/(lib)?bpf\.h|sampler\.skel'
 core="controller/fields controller/rfc3339 controller/model_policy controller/model_pod controller/compile_part
-	controller/compile_steps controller/compile_join controller/model controller/selector controller/store controller/effective controller/compile
+	controller/compile_steps controller/compile_join controller/object_list controller/model controller/selector controller/store controller/effective controller/compile
 	controller/clock controller/status controller/manifest controller/source_set controller/status_record
 	controller/tracked agent/cgroup_name agent/cgroups agent/cgroups_bind
 	agent/plan_index agent/table agent/resolve agent/cgroup_mount agent/collect
