@@ -238,6 +238,7 @@ void compiler_forget(struct compiler *compiler, const char *name)
 		return;
 	node_free(compiler->node[at]);
 	compiler->node_nr--;
+	compiler->cursor -= at < compiler->cursor;
 	memmove(&compiler->node[at], &compiler->node[at + 1],
 		(compiler->node_nr - at) * sizeof(*compiler->node));
 }
