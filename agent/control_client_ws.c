@@ -143,6 +143,7 @@ void control_connect(struct control_client *client)
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 
 	metric_add(client->attempts, 1);
+	ws_reload(client->ws);
 	if (client->resolving)
 		return; /* of the attempt before; its answer serves */
 	client->resolve.data = client;

@@ -7,6 +7,7 @@
 
 #include "controller/hub_epoch.h"
 #include "lib/log.h"
+#include "lib/loop.h"
 
 static const char *const state_name[] = {
 	[HUB_ABSENT] = "absent",
@@ -134,7 +135,7 @@ static void tick_peer(struct hub_peer *peer, int64_t now_ns)
 static void on_timer(uv_timer_t *timer)
 {
 	struct hub *hub = timer->data;
-	int64_t now_ns = ws_boottime_ns();
+	int64_t now_ns = now_boot_ns();
 
 	hub->wake_ns = INT64_MAX;
 	/* The owner may drop nodes meanwhile: then one is visited late, at the next turn. */
@@ -169,7 +170,7 @@ static void tell(struct hub_peer *peer, int64_t now_ns)
 
 void hub_peer_settle(struct hub_peer *peer)
 {
-	int64_t now_ns = ws_boottime_ns();
+	int64_t now_ns = now_boot_ns();
 
 	if (peer->conn && hub_fsm_wants_write(&peer->fsm, now_ns))
 		lws_callback_on_writable(peer->conn->wsi);
@@ -203,7 +204,7 @@ void hub_set_plan(struct hub *hub, const char *node, struct plan *plan, enum hub
 {
 	struct hub_peer *peer = hub_peer_get(hub, node);
 	struct hub_plan *fresh = xcalloc(1, sizeof(*fresh));
-	int64_t now_ns = ws_boottime_ns();
+	int64_t now_ns = now_boot_ns();
 	bool moved;
 
 	fresh->refs = 1;
@@ -248,7 +249,7 @@ bool hub_node_get(const struct hub *hub, const char *node, struct hub_node *ret_
 		return false;
 	*ret_node = (struct hub_node){
 		.node = peer->name,
-		.state = hub_fsm_state(&peer->fsm, ws_boottime_ns()),
+		.state = hub_fsm_state(&peer->fsm, now_boot_ns()),
 		.error = peer->error,
 		.clamped = peer->clamped,
 		.max_rate_hz = peer->max_rate_hz,

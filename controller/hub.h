@@ -19,15 +19,15 @@ struct uv_loop_s;
 struct hub;
 
 struct hub_options {
-	const char *listen;   /* "HOST:PORT", "[::1]:4320"; port 0 = any, see hub_port() */
+	const char *listen; /* "HOST:PORT", "[::1]:4320"; port 0 = any, see hub_port() */
 	const char *cert_file, *key_file; /* ours, PEM */
-	const char *ca_file;  /* signs the agents' client certificates */
+	const char *ca_file;		  /* signs the agents' client certificates */
 	/* Where the epoch is kept: {"t","n"}.  t is the wall clock when the file was first made, n one
 	 * more at each start, so that agents know a restarted controller from a ghost of the old one even
 	 * if the wall clock went back.  Lose the file and t is read anew: right unless the clock went back
 	 * since, in which case agents refuse us (and say so).  NULL = not kept. */
 	const char *state_file;
-	uint32_t ttl_ms;      /* dead-man time of boosts; refreshed every third of it */
+	uint32_t ttl_ms;	 /* dead-man time of boosts; refreshed every third of it */
 	struct metrics *metrics; /* may be NULL */
 };
 
@@ -39,10 +39,10 @@ enum hub_lane {
 };
 
 enum hub_state {
-	HUB_ABSENT,   /* no agent of that node is connected */
-	HUB_PENDING,  /* connected; the wanted plan is not confirmed yet */
-	HUB_APPLIED,  /* the agent has confirmed exactly the wanted plan */
-	HUB_FAILED,   /* it refused or timed out; hub_node.error says why; it keeps its last good plan */
+	HUB_ABSENT,  /* no agent of that node is connected */
+	HUB_PENDING, /* connected; the wanted plan is not confirmed yet */
+	HUB_APPLIED, /* the agent has confirmed exactly the wanted plan */
+	HUB_FAILED, /* it refused or timed out; hub_node.error says why; it keeps its last good plan */
 };
 
 struct hub_node {
@@ -51,7 +51,7 @@ struct hub_node {
 	char applied_hash[PLAN_HASH_HEX]; /* "" = none */
 	const char *error;		  /* "" = none */
 	bool clamped;			  /* by the agent's own ceiling */
-	uint32_t max_rate_hz;		  /* that ceiling, as the agent last reported; 0 = not said */
+	uint32_t max_rate_hz; /* that ceiling, as the agent last reported; 0 = not said */
 };
 
 struct hub_events {
@@ -60,8 +60,9 @@ struct hub_events {
 };
 
 /* Listen.  -EINVAL/-EADDRINUSE/... with a sentence. */
-must_check int hub_new(struct uv_loop_s *loop, const struct hub_options *options, const struct hub_events *events,
-		       void *ctx, struct hub **ret_hub, struct err *err);
+must_check int hub_new(struct uv_loop_s *loop, const struct hub_options *options,
+		       const struct hub_events *events, void *ctx, struct hub **ret_hub,
+		       struct err *err);
 /* Close all with 4001 and stop; `done` is called when nothing of it is left on the loop (it may free). */
 void hub_close(struct hub *hub, void (*done)(void *ctx), void *ctx);
 void hub_free(struct hub *hub);

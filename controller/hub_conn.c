@@ -6,6 +6,7 @@
 
 #include "lib/limits.h"
 #include "lib/log.h"
+#include "lib/loop.h"
 
 #define CLOSE_SECONDS 2 /* for a peer that does not read our farewell */
 
@@ -85,7 +86,7 @@ static const char *put_plan(struct hub_peer *peer, bool as_delta, struct opamp_t
 {
 	const struct hub *hub = peer->hub;
 	struct control_head head = { .epoch = hub->epoch, .gen = peer->fsm.gen };
-	int64_t now_ns = ws_boottime_ns();
+	int64_t now_ns = now_boot_ns();
 	char *body;
 
 	peer->sent_ns = now_ns;
@@ -113,7 +114,7 @@ static const char *put_plan(struct hub_peer *peer, bool as_delta, struct opamp_t
 static int write_next(struct hub_conn *conn)
 {
 	struct hub_peer *peer = conn->peer;
-	int64_t now_ns = ws_boottime_ns();
+	int64_t now_ns = now_boot_ns();
 	bool has_base =
 		conn->knows_us && peer->have && strcmp(peer->have->hash, peer->fsm.have) == 0;
 	enum hub_send send = hub_fsm_take(&peer->fsm, has_base, now_ns);
@@ -165,7 +166,7 @@ static int on_writable(struct hub_conn *conn)
 static void on_answer(struct hub_peer *peer, const struct control_applied *applied)
 {
 	struct hub *hub = peer->hub;
-	int64_t now_ns = ws_boottime_ns();
+	int64_t now_ns = now_boot_ns();
 	enum hub_verdict verdict = hub_fsm_answer(&peer->fsm, applied, now_ns);
 
 	peer->max_rate_hz = applied->max_rate_hz;
@@ -247,7 +248,7 @@ static int on_status(struct hub_conn *conn, const struct opamp_from_agent *msg, 
 	if (is_hello || !msg->has_status)
 		return 0;
 	if (msg->status == OPAMP_APPLYING)
-		hub_fsm_applying(fsm, msg->hash, ws_boottime_ns());
+		hub_fsm_applying(fsm, msg->hash, now_boot_ns());
 	else
 		on_answer(conn->peer, &applied);
 	return 0;
@@ -330,6 +331,7 @@ static int on_established(struct hub *hub, struct lws *wsi, struct slot *slot)
 	struct hub_conn *conn;
 
 	hub_gate_passed(hub, wsi);
+	ws_note_server(hub->ws, wsi);
 	if (hub->closing || ws_peer_name(wsi, name, sizeof(name), &err) < 0) {
 		log_warn("an agent is turned away", LOG_ERR(&err));
 		return -1;
@@ -341,7 +343,7 @@ static int on_established(struct hub *hub, struct lws *wsi, struct slot *slot)
 	*conn = (struct hub_conn){ .hub = hub, .wsi = wsi, .peer = peer };
 	slot->conn = peer->conn = conn;
 	hub->conn_nr++;
-	hub_fsm_connect(&peer->fsm, ws_boottime_ns());
+	hub_fsm_connect(&peer->fsm, now_boot_ns());
 	hub_peer_settle(peer);
 	return 0;
 }

@@ -40,6 +40,7 @@ static bool accept_one(struct hub *hub)
 	set_int(fd, SOL_SOCKET, SO_SNDBUF, SNDBUF_BYTES);
 	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	metric_add(hub->handshakes, 1);
+	ws_reload(hub->ws);
 	wsi = lws_adopt_socket_vhost(ws_vhost(hub->ws), fd); /* closes fd if it fails */
 	if (wsi) {
 		lws_set_opaque_user_data(wsi, hub);

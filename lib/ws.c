@@ -6,11 +6,11 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "lib/log.h"
+#include "lib/ws_tls.h"
 
 /* libwebsockets closes its handles over a few turns of a loop that is not its own and does not say
  * when it is done; this many milliseconds are ample. */
@@ -20,6 +20,12 @@
 struct ws {
 	struct lws_context *context;
 	struct lws_vhost *vhost;
+	/* libwebsockets' own client context would leak, and it makes one for servers too. */
+	SSL_CTX *client_ctx;
+	SSL_CTX *server_ctx; /* its own; known from the first connection on */
+	bool is_server;
+	char *cert_file, *key_file, *ca_file;
+	struct ws_tls_stamp stamp;
 	uv_timer_t timer;
 	void *loops[1]; /* libwebsockets keeps the array */
 	void (*done)(void *ctx);
@@ -66,8 +72,14 @@ static int check_files(const struct ws_options *options, struct err *err)
 	return 0;
 }
 
+static struct ws_tls_files files_of(const struct ws *ws)
+{
+	return (struct ws_tls_files){ ws->cert_file, ws->key_file, ws->ca_file };
+}
+
 static int make_vhost(struct ws *ws, const struct ws_options *options, struct err *err)
 {
+	const struct ws_tls_files files = files_of(ws);
 	const long old_tls = SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1;
 	struct lws_context_creation_info info = {
 		.protocols = options->protocols,
@@ -80,6 +92,8 @@ static int make_vhost(struct ws *ws, const struct ws_options *options, struct er
 		.user = options->user,
 	};
 
+	int r;
+
 	if (options->is_server) {
 		info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
 		info.options |= LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT;
@@ -89,11 +103,12 @@ static int make_vhost(struct ws *ws, const struct ws_options *options, struct er
 		info.ssl_options_set = old_tls;
 	} else {
 		info.port = CONTEXT_PORT_NO_LISTEN;
-		info.client_ssl_cert_filepath = options->cert_file;
-		info.client_ssl_private_key_filepath = options->key_file;
-		info.client_ssl_ca_filepath = options->ca_file;
-		info.ssl_client_options_set = old_tls;
 	}
+	r = ws_tls_client_new(&files, &ws->client_ctx, err);
+	if (r < 0)
+		return r;
+	info.provided_client_ssl_ctx = ws->client_ctx;
+	ws_tls_stamp(&files, &ws->stamp);
 	ws->vhost = lws_create_vhost(ws->context, &info);
 	if (!ws->vhost)
 		return err_set(err, -EINVAL, "TLS: %s, %s and %s do not make a TLS context",
@@ -119,11 +134,15 @@ int ws_new(uv_loop_t *loop, const struct ws_options *options, struct ws **ret_ws
 	limit_files();
 	lws_set_log_level(LLL_ERR | LLL_WARN | LLL_NOTICE, emit);
 	ws = xcalloc(1, sizeof(*ws));
+	ws->cert_file = xstrdup(options->cert_file);
+	ws->key_file = xstrdup(options->key_file);
+	ws->ca_file = xstrdup(options->ca_file);
+	ws->is_server = options->is_server;
 	ws->loops[0] = loop;
 	info.foreign_loops = ws->loops;
 	ws->context = lws_create_context(&info);
 	if (!ws->context) {
-		free(ws);
+		ws_free(ws);
 		return err_set(
 			err, -EINVAL,
 			"libwebsockets does not start (is libwebsockets-evlib-uv installed?)");
@@ -178,7 +197,34 @@ void ws_close(struct ws *ws, void (*done)(void *ctx), void *ctx)
 
 void ws_free(struct ws *ws)
 {
+	if (!ws)
+		return;
+	SSL_CTX_free(ws->client_ctx);
+	free(ws->cert_file);
+	free(ws->key_file);
+	free(ws->ca_file);
 	free(ws);
+}
+
+void ws_reload(struct ws *ws)
+{
+	const struct ws_tls_files files = files_of(ws);
+	SSL_CTX *ctx = ws->is_server ? ws->server_ctx : ws->client_ctx;
+	struct err err = ERR_INIT;
+	int r = ctx ? ws_tls_reload(ctx, &files, &ws->stamp, &err) : 0;
+
+	if (r > 0)
+		log_info("certificates read again", LOG_STR("cert", ws->cert_file));
+	if (r < 0)
+		log_warn("new certificates are not usable, keeping the old ones", LOG_ERR(&err));
+}
+
+void ws_note_server(struct ws *ws, struct lws *wsi)
+{
+	SSL *ssl = lws_get_ssl(wsi);
+
+	if (ssl)
+		ws->server_ctx = SSL_get_SSL_CTX(ssl);
 }
 
 int ws_split_address(const char *text, char ret_host[WS_HOST_BYTES], char ret_port[WS_PORT_BYTES],
@@ -254,12 +300,4 @@ int ws_peer_name(struct lws *wsi, char *ret_name, size_t size, struct err *err)
 	if (!found)
 		return err_set(err, -EPROTO, "the certificate names no node");
 	return 0;
-}
-
-int64_t ws_boottime_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }

@@ -44,6 +44,11 @@ struct lws_vhost *ws_vhost(const struct ws *ws);
 void ws_close(struct ws *ws, void (*done)(void *ctx), void *ctx);
 void ws_free(struct ws *ws);
 
+/* Read the certificate files again if they changed; for connections to come.  Cheap: call it before each
+ * connect or accept.  A server's context is known once ws_note_server() saw a connection. */
+void ws_reload(struct ws *ws);
+void ws_note_server(struct ws *ws, struct lws *wsi);
+
 /* "HOST:PORT" or "[V6]:PORT" in two.  -EINVAL with a sentence. */
 must_check int ws_split_address(const char *text, char ret_host[WS_HOST_BYTES],
 				char ret_port[WS_PORT_BYTES], struct err *err);
@@ -51,8 +56,5 @@ must_check int ws_split_address(const char *text, char ret_host[WS_HOST_BYTES],
 /* The node name that the peer's certificate bears: its CN, or the first DNS name if it has none.
  * -EPROTO if there is none, or it is not made of [A-Za-z0-9._-]. */
 must_check int ws_peer_name(struct lws *wsi, char *ret_name, size_t size, struct err *err);
-
-/* CLOCK_BOOTTIME, nanoseconds: the clock of all deadlines. */
-int64_t ws_boottime_ns(void);
 
 #endif
