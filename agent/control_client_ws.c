@@ -19,6 +19,7 @@ static void forget_connection(struct control_client *client)
 	client->wsi = NULL;
 	client->hello_due = client->answer_due = false;
 	client->close_code = 0;
+	client->said_bye = false;
 	free(TAKE_PTR(client->rx));
 	client->rx_len = client->rx_size = 0;
 }
@@ -212,11 +213,11 @@ static int on_writable(struct control_client *client)
 		control_want_write(client);
 		return send_applied(client, NULL, &msg);
 	}
-	if (!client->close_code)
-		return 0;
-	lws_close_reason(client->wsi, (enum lws_close_status)client->close_code,
-			 (uint8_t *)client->close_why, strlen(client->close_why));
-	return -1;
+	if (client->close_code && !client->said_bye) {
+		client->said_bye = true;
+		ws_say_bye(client->wsi, client->close_code, client->close_why);
+	}
+	return 0;
 }
 
 /* --- in --- */
@@ -237,7 +238,8 @@ static int on_receive(struct control_client *client, const void *bytes, size_t l
 		client->rx_size = MAX(client->rx_len + len, 2 * client->rx_size);
 		client->rx = xrealloc(client->rx, client->rx_size, 1);
 	}
-	memcpy(client->rx + client->rx_len, bytes, len);
+	if (len)
+		memcpy(client->rx + client->rx_len, bytes, len);
 	client->rx_len += len;
 	if (lws_is_final_fragment(client->wsi) && !lws_remaining_packet_payload(client->wsi)) {
 		control_on_message(client);

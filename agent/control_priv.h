@@ -50,7 +50,8 @@ struct control_client {
 	bool hello_due, answer_due, leaving;
 	struct control_applied answer;
 	int close_code; /* after what is due is written; 0 = stay */
-	char close_why[100];
+	bool said_bye;
+	char close_why[WS_WHY_BYTES];
 	char lost_why[128];
 
 	/* Where the controller may be; the last good answer of the resolver stays (F29). */

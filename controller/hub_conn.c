@@ -153,12 +153,12 @@ static int on_writable(struct hub_conn *conn)
 		lws_callback_on_writable(conn->wsi);
 		return send_message(conn, &msg, "error");
 	}
-	if (conn->close_code) {
-		lws_close_reason(conn->wsi, (enum lws_close_status)conn->close_code,
-				 (uint8_t *)conn->close_why, strlen(conn->close_why));
-		return -1;
-	}
-	return conn->peer ? write_next(conn) : 0;
+	if (!conn->close_code)
+		return conn->peer ? write_next(conn) : 0;
+	if (!conn->said_bye)
+		ws_say_bye(conn->wsi, conn->close_code, conn->close_why);
+	conn->said_bye = true;
+	return 0;
 }
 
 /* --- in --- */
@@ -300,7 +300,8 @@ static int on_receive(struct hub_conn *conn, const void *bytes, size_t len)
 		conn->rx_size = MAX(conn->rx_len + len, 2 * conn->rx_size);
 		conn->rx = xrealloc(conn->rx, conn->rx_size, 1);
 	}
-	memcpy(conn->rx + conn->rx_len, bytes, len);
+	if (len)
+		memcpy(conn->rx + conn->rx_len, bytes, len);
 	conn->rx_len += len;
 	if (lws_is_final_fragment(conn->wsi) && !lws_remaining_packet_payload(conn->wsi)) {
 		on_message(conn);

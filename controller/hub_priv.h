@@ -39,8 +39,9 @@ struct hub_conn {
 	uint8_t *rx;
 	size_t rx_len, rx_size;
 	int close_code; /* 0 = stay */
-	char close_why[100];
+	char close_why[WS_WHY_BYTES];
 	bool tell_why; /* by an OpAMP error message first */
+	bool said_bye;
 };
 
 /* A node: what is wanted of it, whether or not its agent is here. */

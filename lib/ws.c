@@ -16,6 +16,8 @@
  * when it is done; this many milliseconds are ample. */
 #define SETTLE_MS 50
 #define HANDSHAKE_SECONDS 5
+#define WRITE_CLOSE ((enum lws_write_protocol)4) /* the gap that lws-write.h leaves for it */
+#define BYE_SECONDS 1				 /* for the peer to close too */
 
 struct ws {
 	struct lws_context *context;
@@ -248,6 +250,20 @@ int ws_split_address(const char *text, char ret_host[WS_HOST_BYTES], char ret_po
 	ret_host[host_len] = '\0';
 	memcpy(ret_port, colon + 1, port_len + 1);
 	return 0;
+}
+
+void ws_say_bye(struct lws *wsi, int code, const char *why)
+{
+	uint8_t frame[LWS_PRE + 2 + WS_WHY_BYTES];
+	size_t len = strnlen(why, WS_WHY_BYTES - 1);
+
+	frame[LWS_PRE] = (uint8_t)(code >> 8);
+	frame[LWS_PRE + 1] = (uint8_t)code;
+	memcpy(frame + LWS_PRE + 2, why, len);
+	if (lws_write(wsi, frame + LWS_PRE, 2 + len, WRITE_CLOSE) < 0)
+		lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_ACK, LWS_TO_KILL_ASYNC);
+	else
+		lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_ACK, BYE_SECONDS);
 }
 
 /* The certificate's own bytes may hold a NUL; a name that does is none. */
