@@ -19,23 +19,12 @@
 struct lookup {
 	char *kallsyms_path;
 	struct kallsyms *kallsyms; /* NULL = not readable */
-	int64_t kallsyms_ns;	   /* when it was read; 0 = not yet */
+	int64_t kallsyms_ns;	   /* when it was read */
 	struct files *files;
 	struct procs *procs;
 	struct names *names;
 	uint64_t found, missing;
 };
-
-struct lookup *lookup_new(const char *proc, struct files *files, struct procs *procs)
-{
-	struct lookup *lookup = xcalloc(1, sizeof(*lookup));
-
-	lookup->kallsyms_path = xasprintf("%s/kallsyms", proc);
-	lookup->files = files;
-	lookup->procs = procs;
-	lookup->names = names_new();
-	return lookup;
-}
 
 void lookup_free(struct lookup *lookup)
 {
@@ -57,7 +46,7 @@ void lookup_stats(const struct lookup *lookup, struct symbolizer_stats *stats)
 	stats->frames_resolved = lookup->found;
 	stats->frames_unresolved = lookup->missing;
 	stats->names = names_nr(lookup->names);
-	stats->kernel = lookup->kallsyms || !lookup->kallsyms_ns;
+	stats->kernel = lookup->kallsyms != NULL;
 }
 
 static void read_kallsyms(struct lookup *lookup, int64_t now_ns)
@@ -78,6 +67,19 @@ static void read_kallsyms(struct lookup *lookup, int64_t now_ns)
 	if (kallsyms_finish(kallsyms))
 		lookup->kallsyms = TAKE_PTR(kallsyms);
 	kallsyms_free(kallsyms);
+}
+
+struct lookup *lookup_new(const char *proc, struct files *files, struct procs *procs,
+			  int64_t now_ns)
+{
+	struct lookup *lookup = xcalloc(1, sizeof(*lookup));
+
+	lookup->kallsyms_path = xasprintf("%s/kallsyms", proc);
+	lookup->files = files;
+	lookup->procs = procs;
+	lookup->names = names_new();
+	read_kallsyms(lookup, now_ns);
+	return lookup;
 }
 
 static const char *base_name(const char *path)
@@ -165,8 +167,7 @@ static void resolve_kernel(struct lookup *lookup, const struct frame *frame, siz
 
 		if (lookup->kallsyms)
 			name = kallsyms_find(lookup->kallsyms, frame[i].addr);
-		if (!name &&
-		    (!lookup->kallsyms_ns || now_ns - lookup->kallsyms_ns >= KERNEL_REFRESH_NS)) {
+		if (!name && now_ns - lookup->kallsyms_ns >= KERNEL_REFRESH_NS) {
 			read_kallsyms(lookup, now_ns);
 			if (lookup->kallsyms)
 				name = kallsyms_find(lookup->kallsyms, frame[i].addr);

@@ -13,8 +13,9 @@
 
 struct lookup;
 
-/* `proc` is the path of the procfs; files and procs are borrowed. */
-struct lookup *lookup_new(const char *proc, struct files *files, struct procs *procs);
+/* `proc` is the path of the procfs; files and procs are borrowed.  Reads the kernel's symbols. */
+struct lookup *lookup_new(const char *proc, struct files *files, struct procs *procs,
+			  int64_t now_ns);
 void lookup_free(struct lookup *lookup);
 
 /* Find the names of all frames of these profiles: one pass over each file. */

@@ -30,7 +30,7 @@ struct symbolizer *symbolizer_new(const struct symbolizer_options *options)
 
 	symbolizer->files = files_new();
 	symbolizer->procs = procs_new(proc, symbolizer->files);
-	symbolizer->lookup = lookup_new(proc, symbolizer->files, symbolizer->procs);
+	symbolizer->lookup = lookup_new(proc, symbolizer->files, symbolizer->procs, monotonic_ns());
 	return symbolizer;
 }
 

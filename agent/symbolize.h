@@ -31,6 +31,7 @@ struct symbolizer_stats {
 	bool kernel;			  /* kernel symbols are readable (CAP_SYSLOG) */
 };
 
+/* Reads the kernel's symbols, which takes about 150 ms: before the event loop runs. */
 struct symbolizer *symbolizer_new(const struct symbolizer_options *options);
 void symbolizer_free(struct symbolizer *symbolizer);
 
