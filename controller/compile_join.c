@@ -51,28 +51,36 @@ static size_t targets_bytes(const struct plan *plan)
 	return bytes;
 }
 
-/* The elements of `from` move to the end of `plan`. */
-static void move_elements(struct plan *plan, struct plan *from)
+static void move_classes(struct plan *plan, struct plan *from)
 {
 	for (size_t i = 0; i < from->cls_nr; i++) {
 		GROW(plan->cls, plan->cls_nr);
 		plan->cls[plan->cls_nr++] = from->cls[i];
 	}
+	from->cls_nr = 0;
+}
+
+static void move_targets(struct plan *plan, struct plan *from)
+{
 	for (size_t i = 0; i < from->target_nr; i++) {
 		GROW(plan->target, plan->target_nr);
 		plan->target[plan->target_nr++] = from->target[i];
 	}
+	from->target_nr = 0;
+}
+
+static void move_boosts(struct plan *plan, struct plan *from)
+{
 	for (size_t i = 0; i < from->boost_nr; i++) {
 		GROW(plan->boost, plan->boost_nr);
 		plan->boost[plan->boost_nr++] = from->boost[i];
 	}
-	from->cls_nr = from->target_nr = from->boost_nr = 0;
-	plan_release(from);
+	from->boost_nr = 0;
 }
 
 static void add_parts(struct part *const *parts, size_t part_nr, struct compile_result *result)
 {
-	size_t bytes = LIMIT_PLAN_BYTES / 4; /* what is not a target */
+	size_t bytes = (size_t)LIMIT_PLAN_BYTES / 4; /* what is not a target */
 
 	for (size_t i = 0; i < part_nr; i++) {
 		const struct plan *part = &parts[i]->plan;
@@ -81,13 +89,16 @@ static void add_parts(struct part *const *parts, size_t part_nr, struct compile_
 
 		if (result->plan.cls_nr + part->cls_nr > LIMIT_PLAN_CLASSES ||
 		    result->plan.target_nr + part->target_nr > LIMIT_PLAN_TARGETS ||
-		    bytes + part_bytes > LIMIT_PLAN_BYTES) {
+		    bytes + part_bytes > (size_t)LIMIT_PLAN_BYTES) {
 			result->left_out += part->target_nr;
 			continue;
 		}
 		bytes += part_bytes;
 		plan_copy(&copy, part);
-		move_elements(&result->plan, &copy);
+		move_classes(&result->plan, &copy);
+		move_targets(&result->plan, &copy);
+		move_boosts(&result->plan, &copy);
+		plan_release(&copy);
 	}
 }
 

@@ -249,6 +249,7 @@ static void add_numbers(const struct status_input *input, json_t *status)
 	const struct policy *policy = &input->object->policy;
 	const struct policy_summary *summary = input->summary;
 	const struct status_agents *agents = input->agents;
+	size_t desired = agents->absent + agents->pending + agents->applied + agents->failed;
 
 	if (policy_is_boost(policy) && clock_is_of(&policy->clock, input->object->generation))
 		clock_to_status(&policy->clock, status);
@@ -259,10 +260,8 @@ static void add_numbers(const struct status_input *input, json_t *status)
 			    json_pack("{s:I, s:I}", "pods", (json_int_t)summary->pods, "nodes",
 				      (json_int_t)summary->nodes));
 	json_object_set_new(status, "agents",
-			    json_pack("{s:I, s:I, s:I}", "desired",
-				      (json_int_t)(agents->absent + agents->pending +
-						   agents->applied + agents->failed),
-				      "applied", (json_int_t)agents->applied, "failed",
+			    json_pack("{s:I, s:I, s:I}", "desired", (json_int_t)desired, "applied",
+				      (json_int_t)agents->applied, "failed",
 				      (json_int_t)agents->failed));
 }
 
