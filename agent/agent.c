@@ -245,7 +245,7 @@ static void make_parts(struct agent *agent)
 	agent->cgroups = cgroups_new(agent->settings->max_containers + 1);
 	agent->collect = collect_new(agent->cgroups, &events, agent, hold_ns, now_boot_ns());
 	agent->symbolizer = symbolizer_new(&options);
-	agent->wall_offset_ns = now_wall_ns() - now_boot_ns();
+	agent->wall.offset_ns = now_wall_ns() - now_boot_ns();
 	agent_metrics_init(agent);
 }
 

@@ -35,6 +35,11 @@ struct counters {
 	struct metric *plan_applied;
 };
 
+struct wall {			   /* CLOCK_REALTIME - CLOCK_BOOTTIME */
+	int64_t offset_ns;	   /* as believed */
+	int64_t next_ns, since_ns; /* as last seen, and since when */
+};
+
 struct agent {
 	uv_loop_t *loop;
 	const struct settings *settings;
@@ -77,7 +82,7 @@ struct agent {
 	uint64_t lost_reported;
 	uint64_t ended[PROF_END_NR]; /* samples by how their user stack ended */
 
-	int64_t wall_offset_ns;	  /* CLOCK_REALTIME - CLOCK_BOOTTIME */
+	struct wall wall;
 	struct ns_gauges *gauges; /* agent_metrics.c */
 };
 

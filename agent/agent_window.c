@@ -11,8 +11,8 @@
 
 #define GRACE_MS (SAMPLER_GRACE_NS / NSEC_PER_MSEC + 1) /* the loop's clock is in whole ms */
 #define FAST_PAUSE_MS 4					/* between a drain and the next swap */
-#define WALL_SLACK_NS                                                                              \
-	(50 * NSEC_PER_MSEC) /* a clock that is slewed does not make profiles overlap */
+#define WALL_SLACK_NS (50 * NSEC_PER_MSEC)
+#define WALL_TRUST_NS (30 * NSEC_PER_SEC)
 
 static void on_cycle(uv_timer_t *timer);
 
@@ -151,17 +151,26 @@ void agent_on_sample(void *ctx, const struct sample *sample)
 
 /* --- finished profiles --- */
 
-static int64_t to_wall(struct agent *agent, int64_t boot_ns)
+static int64_t to_wall(const struct agent *agent, int64_t boot_ns)
 {
-	return boot_ns + agent->wall_offset_ns;
+	return boot_ns + agent->wall.offset_ns;
 }
 
+/* A clock that is slewed does not make profiles overlap, and one that jumps and comes back does not
+ * scatter them: another offset is believed when it has held for a while. */
 static void check_wall(struct agent *agent)
 {
-	int64_t offset_ns = now_wall_ns() - now_boot_ns();
+	struct wall *wall = &agent->wall;
+	int64_t now_ns = now_boot_ns();
+	int64_t offset_ns = now_wall_ns() - now_ns;
 
-	if (llabs(offset_ns - agent->wall_offset_ns) > WALL_SLACK_NS)
-		agent->wall_offset_ns = offset_ns;
+	if (llabs(offset_ns - wall->next_ns) > WALL_SLACK_NS) {
+		wall->next_ns = offset_ns;
+		wall->since_ns = now_ns;
+	}
+	if (llabs(offset_ns - wall->offset_ns) > WALL_SLACK_NS &&
+	    now_ns - wall->since_ns > WALL_TRUST_NS)
+		wall->offset_ns = offset_ns;
 }
 
 static int write_profile(struct agent *agent, const struct collect_done *done, struct err *err)

@@ -49,7 +49,9 @@ static size_t uuid_parse(const char *text, char *ret_uid)
 	for (size_t i = 0; i < UUID_LEN; i++) {
 		if (dash_at(i) ? text[i] != '-' && text[i] != '_' : hex_value(text[i]) < 0)
 			return 0;
-		uid[i] = dash_at(i) ? '-' : text[i];
+		uid[i] = text[i];
+		if (dash_at(i))
+			uid[i] = '-';
 	}
 	copy_lower(ret_uid, uid, UUID_LEN);
 	return UUID_LEN;
@@ -68,22 +70,30 @@ static size_t uid_parse(const char *text, char *ret_uid)
 	return STATIC_UID_LEN;
 }
 
-/* One component of the path, with systemd's \xHH undone; false when it is longer than a file name.
- */
+/* The byte that systemd wrote as \xHH, or -1. */
+static int escaped_byte(const char *text, size_t len)
+{
+	int high, low;
+
+	if (len < 4 || text[0] != '\\' || text[1] != 'x')
+		return -1;
+	high = hex_value(text[2]);
+	low = hex_value(text[3]);
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+/* One component of the path, unescaped; false when it is longer than a file name. */
 static bool component_read(const char *text, size_t len, char out[COMPONENT_MAX])
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < len; i++) {
+		int byte = escaped_byte(text + i, len - i);
+
 		if (n + 1 >= COMPONENT_MAX)
 			return false;
-		if (len - i >= 4 && text[i] == '\\' && text[i + 1] == 'x' &&
-		    hex_value(text[i + 2]) >= 0 && hex_value(text[i + 3]) >= 0) {
-			out[n++] = (char)(hex_value(text[i + 2]) << 4 | hex_value(text[i + 3]));
-			i += 3;
-		} else {
-			out[n++] = text[i];
-		}
+		out[n++] = byte >= 0 ? (char)byte : text[i];
+		i += byte >= 0 ? 3 : 0;
 	}
 	out[n] = '\0';
 	return true;
@@ -158,7 +168,7 @@ static void name_component(struct cgroup_name *name, const char *component, size
 struct cgroup_name cgroup_name_parse(const char *path)
 {
 	struct cgroup_name name = { .kind = CGROUP_OTHER };
-	char component[COMPONENT_MAX];
+	char component[COMPONENT_MAX] = "";
 	size_t at = 0;
 
 	while (path[at] && name.kind != CGROUP_CONTAINER) {

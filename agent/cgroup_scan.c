@@ -13,7 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define MOUNTINFO_BYTES (4 * 1024 * 1024)
+#define MOUNTINFO_BYTES ((size_t)4 << 20)
 
 static char *read_mountinfo(struct err *err)
 {

@@ -133,10 +133,8 @@ static struct piece *add_piece(struct source *source, uint32_t rate_hz, int64_t 
 
 static struct piece *present_piece(struct source *source)
 {
-	struct piece *last = source->piece_nr ? &source->piece[source->piece_nr - 1] : NULL;
-
-	if (last && last->end_ns == 0)
-		return last;
+	if (source->piece_nr > 0 && source->piece[source->piece_nr - 1].end_ns == 0)
+		return &source->piece[source->piece_nr - 1];
 	return add_piece(source, source->rate_hz, source->since_ns, 0);
 }
 
@@ -153,7 +151,7 @@ static struct piece *stray_piece(struct source *source, uint32_t rate_hz)
 	present.start_ns++;
 	source->since_ns = present.start_ns;
 	*add_piece(source, present.rate_hz, present.start_ns, 0) = present;
-	return &source->piece[source->piece_nr - 2];
+	return &source->piece[source->piece_nr - 2]; /* the array may have moved */
 }
 
 /* The latest piece of this window with the sample's rate. */

@@ -4,9 +4,15 @@
 
 /* Plans for tests, from JSON as the controller sends it; single quotes stand for double ones. */
 
-#include "lib/plan.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 
+#include <cmocka.h>
 #include <string.h>
+
+#include "lib/plan.h"
 
 static inline struct plan plan_of(const char *text, int64_t now_ns)
 {
