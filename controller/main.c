@@ -141,6 +141,17 @@ static int start_http(struct daemon *daemon, struct err *err)
 	return http_new(&daemon->loop, &options, &daemon->http, err);
 }
 
+static int start_source(struct daemon *daemon, struct err *err)
+{
+	const struct source_dir_options options = {
+		.path = daemon->settings->source,
+		.metrics = daemon->metrics,
+	};
+
+	return source_dir_new(&daemon->loop, &options, &reconcile_source_events, daemon->reconcile,
+			      &daemon->source, err);
+}
+
 static int start(struct daemon *daemon, struct err *err)
 {
 	struct source_files_counts counts;
@@ -151,9 +162,7 @@ static int start(struct daemon *daemon, struct err *err)
 	if (r == 0)
 		r = start_hub(daemon, err);
 	if (r == 0)
-		r = source_dir_new(&daemon->loop, daemon->settings->source,
-				   &reconcile_source_events, daemon->reconcile, daemon->metrics,
-				   &daemon->source, err);
+		r = start_source(daemon, err);
 	if (r < 0)
 		return r;
 	source_files_count(source_dir_files(daemon->source), &counts);
@@ -249,93 +258,96 @@ static int complete(const struct settings *settings, struct err *err)
 	return 0;
 }
 
+static struct settings s;
+
+static const struct option_def def[] = {
+	{ .name = "source",
+	  .type = OPTION_TEXT,
+	  .value = &s.source,
+	  .arg = "DIR",
+	  .group = "Manifests",
+	  .help = "The directory of manifests: policies, Namespaces, Nodes and Pods in "
+		  "*.yaml, *.yml and *.json. It is followed: a change is in force at "
+		  "once." },
+	{ .name = "status",
+	  .type = OPTION_TEXT,
+	  .value = &s.status,
+	  .arg = "DIR",
+	  .help = "Where the status of each policy is written, one file each; also what "
+		  "boosts survive a restart by. Default: SOURCE/.status" },
+	{ .name = "check",
+	  .type = OPTION_BOOL,
+	  .value = &s.check,
+	  .help = "Read the manifests once, print what each policy would do, and exit with "
+		  "1 if a file is wrong." },
+	{ .name = "pod-labels",
+	  .type = OPTION_LIST,
+	  .value = &s.pod_labels,
+	  .arg = "KEY",
+	  .help = "Labels of pods that are passed on to profiles." },
+	{ .name = "listen",
+	  .type = OPTION_TEXT,
+	  .value = &s.listen,
+	  .arg = "HOST:PORT",
+	  .fallback = ":4320",
+	  .group = "Agents",
+	  .help = "Where agents connect; always TLS with client certificates." },
+	{ .name = "tls-cert",
+	  .type = OPTION_TEXT,
+	  .value = &s.tls_cert,
+	  .arg = "FILE",
+	  .help = "Our certificate, PEM. Agents check the name in it." },
+	{ .name = "tls-key",
+	  .type = OPTION_TEXT,
+	  .value = &s.tls_key,
+	  .arg = "FILE",
+	  .help = "Its private key, PEM." },
+	{ .name = "tls-ca",
+	  .type = OPTION_TEXT,
+	  .value = &s.tls_ca,
+	  .arg = "FILE",
+	  .help = "Certificates of the authorities that sign agents' certificates, PEM." },
+	{ .name = "boost-ttl",
+	  .type = OPTION_DURATION,
+	  .value = &s.boost_ttl_ns,
+	  .fallback = "90s",
+	  .min = 3 * NSEC_PER_SEC,
+	  .max = 3600 * NSEC_PER_SEC,
+	  .help = "An agent that hears nothing from us for this long ends its boosts "
+		  "itself." },
+	{ .name = "http-listen",
+	  .type = OPTION_TEXT,
+	  .value = &s.http_listen,
+	  .arg = "HOST:PORT",
+	  .fallback = "127.0.0.1:8080",
+	  .group = "Watching it",
+	  .help = "Where /metrics, /healthz and /readyz are served, without TLS." },
+	{ .name = "log-level",
+	  .type = OPTION_WORD,
+	  .value = &s.log_level,
+	  .words = log_level_names,
+	  .fallback = "info",
+	  .help = "The least important lines that are written" },
+	{ .name = "log-format",
+	  .type = OPTION_WORD,
+	  .value = &s.log_format,
+	  .words = log_format_names,
+	  .fallback = "auto",
+	  .help = "auto: text on a terminal, else JSON lines" },
+};
+
+static const struct options options = {
+	.program = "rubato-controller",
+	.summary = "decides what every node of a fleet samples, from policies that people "
+		   "apply",
+	.version = VERSION,
+	.example = example,
+	.def = def,
+	.def_nr = ARRAY_SIZE(def),
+};
+
 int main(int argc, char **argv)
 {
-	struct settings s = { 0 };
-	const struct option_def def[] = {
-		{ .name = "source",
-		  .type = OPTION_TEXT,
-		  .value = &s.source,
-		  .arg = "DIR",
-		  .group = "Manifests",
-		  .help = "The directory of manifests: policies, Namespaces, Nodes and Pods in "
-			  "*.yaml, *.yml and *.json. It is followed: a change is in force at "
-			  "once." },
-		{ .name = "status",
-		  .type = OPTION_TEXT,
-		  .value = &s.status,
-		  .arg = "DIR",
-		  .help = "Where the status of each policy is written, one file each; also what "
-			  "boosts survive a restart by. Default: SOURCE/.status" },
-		{ .name = "check",
-		  .type = OPTION_BOOL,
-		  .value = &s.check,
-		  .help = "Read the manifests once, print what each policy would do, and exit with "
-			  "1 if a file is wrong." },
-		{ .name = "pod-labels",
-		  .type = OPTION_LIST,
-		  .value = &s.pod_labels,
-		  .arg = "KEY",
-		  .help = "Labels of pods that are passed on to profiles." },
-		{ .name = "listen",
-		  .type = OPTION_TEXT,
-		  .value = &s.listen,
-		  .arg = "HOST:PORT",
-		  .fallback = ":4320",
-		  .group = "Agents",
-		  .help = "Where agents connect; always TLS with client certificates." },
-		{ .name = "tls-cert",
-		  .type = OPTION_TEXT,
-		  .value = &s.tls_cert,
-		  .arg = "FILE",
-		  .help = "Our certificate, PEM. Agents check the name in it." },
-		{ .name = "tls-key",
-		  .type = OPTION_TEXT,
-		  .value = &s.tls_key,
-		  .arg = "FILE",
-		  .help = "Its private key, PEM." },
-		{ .name = "tls-ca",
-		  .type = OPTION_TEXT,
-		  .value = &s.tls_ca,
-		  .arg = "FILE",
-		  .help = "Certificates of the authorities that sign agents' certificates, PEM." },
-		{ .name = "boost-ttl",
-		  .type = OPTION_DURATION,
-		  .value = &s.boost_ttl_ns,
-		  .fallback = "90s",
-		  .min = 3 * NSEC_PER_SEC,
-		  .max = 3600 * NSEC_PER_SEC,
-		  .help = "An agent that hears nothing from us for this long ends its boosts "
-			  "itself." },
-		{ .name = "http-listen",
-		  .type = OPTION_TEXT,
-		  .value = &s.http_listen,
-		  .arg = "HOST:PORT",
-		  .fallback = "127.0.0.1:8080",
-		  .group = "Watching it",
-		  .help = "Where /metrics, /healthz and /readyz are served, without TLS." },
-		{ .name = "log-level",
-		  .type = OPTION_WORD,
-		  .value = &s.log_level,
-		  .words = log_level_names,
-		  .fallback = "info",
-		  .help = "The least important lines that are written" },
-		{ .name = "log-format",
-		  .type = OPTION_WORD,
-		  .value = &s.log_format,
-		  .words = log_format_names,
-		  .fallback = "auto",
-		  .help = "auto: text on a terminal, else JSON lines" },
-	};
-	const struct options options = {
-		.program = "rubato-controller",
-		.summary = "decides what every node of a fleet samples, from policies that people "
-			   "apply",
-		.version = VERSION,
-		.example = example,
-		.def = def,
-		.def_nr = ARRAY_SIZE(def),
-	};
 	struct err err = ERR_INIT;
 	int r = options_parse(&options, argc, argv, &err);
 

@@ -178,42 +178,51 @@ void reconcile_count_end(struct reconcile *reconcile, struct tracked *item, enum
 
 /* --- statuses --- */
 
-static json_t *build_policy(const struct reconcile *reconcile, const struct tracked *item,
-			    struct status_input *input)
+static void count_agents_of(const struct reconcile *reconcile, const struct tracked *item,
+			    struct status_agents *agents)
 {
-	struct status_agents agents = { 0 };
-	struct policy_summary summary;
-	const struct object *by = NULL;
 	const char *node;
 	size_t pos = 0;
 
-	compiler_summary(reconcile->compiler, item->ns, item->name, &summary);
 	while (compiler_policy_node(reconcile->compiler, item->ns, item->name, &pos, &node)) {
 		struct hub_node state = { .state = HUB_ABSENT, .error = "" };
 
 		if (reconcile->hub)
 			(void)!hub_node_get(reconcile->hub, node, &state);
-		status_agents_add(&agents, node, state.state, state.error);
+		status_agents_add(agents, node, state.state, state.error);
 	}
-	if (policy_is_boost(&input->object->policy) &&
-	    input->object->policy.duration_ns > max_duration(reconcile, item->ns, &by))
-		input->duration_clamped_by = by ? by->name : NULL;
-	input->summary = &summary;
-	input->agents = &agents;
-	return status_build(input);
+}
+
+/* Whose maxDuration shortens the boost; NULL = nobody's. */
+static const char *shortened_by(const struct reconcile *reconcile, const struct object *object)
+{
+	const struct object *by = NULL;
+
+	if (!policy_is_boost(&object->policy) ||
+	    object->policy.duration_ns <= max_duration(reconcile, object->ns, &by))
+		return NULL;
+	return by ? by->name : NULL;
 }
 
 static json_t *build(const struct reconcile *reconcile, const struct tracked *item,
 		     const struct object *object, const struct instant *now)
 {
+	struct policy_summary summary;
+	struct status_agents agents = { 0 };
 	struct status_input input = {
 		.object = object,
 		.previous = item->full ? item->full : status_dir_get(reconcile->status_dir, object),
 		.now = *now,
 	};
 
-	return item->kind == OBJECT_POLICY ? build_policy(reconcile, item, &input)
-					   : status_build(&input);
+	if (item->kind != OBJECT_POLICY)
+		return status_build(&input);
+	compiler_summary(reconcile->compiler, item->ns, item->name, &summary);
+	count_agents_of(reconcile, item, &agents);
+	input.summary = &summary;
+	input.agents = &agents;
+	input.duration_clamped_by = shortened_by(reconcile, object);
+	return status_build(&input);
 }
 
 /* Has any condition another status? */

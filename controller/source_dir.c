@@ -185,9 +185,7 @@ static void on_name(struct source_dir *dir, uint32_t mask, const char *name)
 		return;
 	if (mask & (IN_MOVED_FROM | IN_DELETE))
 		source_files_gone(dir->files, name, now_boot_ns());
-	else if (mask & (IN_CLOSE_WRITE | IN_MOVED_TO))
-		source_files_touch(dir->files, name);
-	else if (mask & IN_CREATE && is_link(dir, name))
+	else if (mask & (IN_CLOSE_WRITE | IN_MOVED_TO) || (mask & IN_CREATE && is_link(dir, name)))
 		source_files_touch(dir->files, name);
 	else if (mask & IN_ATTRIB)
 		source_files_retry(dir->files, name);
@@ -275,25 +273,26 @@ static void make_metrics(struct source_dir *dir, struct metrics *m)
 				"Comparisons of the whole source directory.", METRIC_NO_LABELS);
 }
 
-int source_dir_new(struct uv_loop_s *loop, const char *path, const struct source_dir_events *events,
-		   void *ctx, struct metrics *metrics, struct source_dir **ret_dir, struct err *err)
+int source_dir_new(struct uv_loop_s *loop, const struct source_dir_options *options,
+		   const struct source_dir_events *events, void *ctx, struct source_dir **ret_dir,
+		   struct err *err)
 {
 	struct source_dir *dir = xcalloc(1, sizeof(*dir));
 	int r;
 
-	dir->path = xstrdup(path);
+	dir->path = xstrdup(options->path);
 	dir->events = *events;
 	dir->ctx = ctx;
-	dir->files = source_files_new(path, &events->sink, ctx);
+	dir->files = source_files_new(options->path, &events->sink, ctx);
 	dir->watch = -1;
 	dir->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	r = dir->inotify < 0 ? -errno : watch(dir);
 	if (r < 0) {
-		err_set(err, r, "source directory %s: %s", path, strerror(-r));
+		err_set(err, r, "source directory %s: %s", dir->path, strerror(-r));
 		free_dir(dir);
 		return r;
 	}
-	make_metrics(dir, metrics);
+	make_metrics(dir, options->metrics);
 	uv_poll_init(loop, &dir->poll, dir->inotify);
 	uv_timer_init(loop, &dir->timer);
 	dir->poll.data = dir->timer.data = dir;

@@ -20,18 +20,22 @@ struct metrics;
 struct source_dir;
 struct uv_loop_s;
 
+struct source_dir_options {
+	const char *path;
+	struct metrics *metrics; /* may be NULL */
+};
+
 struct source_dir_events {
 	struct source_sink sink; /* reread is not used */
 	/* All changes that came together have been told. */
 	void (*settled)(void *ctx);
 };
 
-/* Read everything, tell it (settled() too), and follow.  `metrics` may be NULL.
+/* Read everything, tell it (settled() too), and follow.
  * -ENOENT, -ENOTDIR, -EMFILE, ... with a sentence. */
-must_check int source_dir_new(struct uv_loop_s *loop, const char *path,
+must_check int source_dir_new(struct uv_loop_s *loop, const struct source_dir_options *options,
 			      const struct source_dir_events *events, void *ctx,
-			      struct metrics *metrics, struct source_dir **ret_dir,
-			      struct err *err);
+			      struct source_dir **ret_dir, struct err *err);
 
 /* Stop; the memory goes when the loop has run its close callbacks. */
 void source_dir_close(struct source_dir *dir);

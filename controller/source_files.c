@@ -7,35 +7,17 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "controller/source_table.h"
 #include "lib/fs.h"
 #include "lib/limits.h"
 #include "lib/log.h"
-
-/* What tells one state of a file from another without reading it. */
-struct identity {
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	struct timespec mtime, ctime;
-};
-
-struct source_file {
-	char *name;
-	struct identity id; /* when last read */
-	bool must_read;
-	int64_t gone_at_ns; /* taken for gone then; 0 = it is there */
-	bool seen;	    /* by the scan under way */
-	char *refused;	    /* why; NULL = it is good */
-	bool conflict;	    /* ... because another file defines the same */
-};
 
 struct source_files {
 	char *path;
 	struct source_sink sink;
 	void *ctx;
 	struct source_set *set;
-	struct source_file *file; /* sorted by name */
-	size_t file_nr;
+	struct source_table table;
 	uint64_t reads;
 	bool too_many; /* told */
 };
@@ -56,93 +38,21 @@ bool source_files_name(const char *name)
 	return false;
 }
 
-/* --- the table --- */
-
-static size_t position(const struct source_files *files, const char *name, bool *ret_found)
-{
-	size_t low = 0, high = files->file_nr;
-
-	*ret_found = false;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(files->file[middle].name, name);
-
-		if (order == 0) {
-			*ret_found = true;
-			return middle;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static struct source_file *find(const struct source_files *files, const char *name)
-{
-	bool found;
-	size_t i = position(files, name, &found);
-
-	return found ? &files->file[i] : NULL;
-}
-
 /* NULL when there are too many. */
 static struct source_file *find_or_add(struct source_files *files, const char *name)
 {
-	bool found;
-	size_t i = position(files, name, &found);
+	struct source_file *file = source_table_find_or_add(&files->table, name);
 
-	if (found)
-		return &files->file[i];
-	if (files->file_nr >= LIMIT_SOURCE_FILES) {
-		if (!files->too_many)
-			log_warn("the source directory has too many files, the rest is not read",
-				 LOG_STR("dir", files->path), LOG_STR("first_left_out", name),
-				 LOG_INT("limit", LIMIT_SOURCE_FILES));
-		files->too_many = true;
-		return NULL;
-	}
-	GROW(files->file, files->file_nr);
-	memmove(&files->file[i + 1], &files->file[i],
-		(files->file_nr - i) * sizeof(files->file[0]));
-	files->file[i] = (struct source_file){ .name = xstrdup(name) };
-	files->file_nr++;
-	return &files->file[i];
-}
-
-static void remove_at(struct source_files *files, size_t i)
-{
-	free(files->file[i].name);
-	free(files->file[i].refused);
-	files->file_nr--;
-	memmove(&files->file[i], &files->file[i + 1],
-		(files->file_nr - i) * sizeof(files->file[0]));
+	if (file || files->too_many)
+		return file;
+	files->too_many = true;
+	log_warn("the source directory has too many files, the rest is not read",
+		 LOG_STR("dir", files->path), LOG_STR("first_left_out", name),
+		 LOG_INT("limit", LIMIT_SOURCE_FILES));
+	return NULL;
 }
 
 /* --- reading --- */
-
-static struct identity identity_of(const struct stat *st)
-{
-	return (struct identity){
-		.dev = st->st_dev,
-		.ino = st->st_ino,
-		.size = st->st_size,
-		.mtime = st->st_mtim,
-		.ctime = st->st_ctim,
-	};
-}
-
-static bool same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool same_identity(const struct identity *a, const struct identity *b)
-{
-	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-	       same_time(&a->mtime, &b->mtime) && same_time(&a->ctime, &b->ctime);
-}
 
 static int read_manifest(struct source_files *files, struct source_file *file, struct err *err)
 {
@@ -155,8 +65,8 @@ static int read_manifest(struct source_files *files, struct source_file *file, s
 
 	/* Before the read: what changes meanwhile is seen by the next scan. */
 	if (stat(path, &st) == 0)
-		file->id = identity_of(&st);
-	r = fs_read_file(path, LIMIT_MANIFEST_BYTES, &text, &len, err);
+		file->id = file_identity(&st);
+	r = fs_read_file(path, (size_t)LIMIT_MANIFEST_BYTES, &text, &len, err);
 	if (r < 0)
 		return r;
 	r = manifest_parse(text, len, &manifest, err);
@@ -215,7 +125,7 @@ void source_files_touch(struct source_files *files, const char *name)
 
 void source_files_retry(struct source_files *files, const char *name)
 {
-	struct source_file *file = find(files, name);
+	struct source_file *file = source_table_find(&files->table, name);
 
 	if (file && file->refused)
 		file->must_read = true;
@@ -223,7 +133,7 @@ void source_files_retry(struct source_files *files, const char *name)
 
 void source_files_gone(struct source_files *files, const char *name, int64_t now_ns)
 {
-	struct source_file *file = find(files, name);
+	struct source_file *file = source_table_find(&files->table, name);
 
 	if (!file || file->gone_at_ns)
 		return;
@@ -244,7 +154,7 @@ static int look_at(struct source_files *files, int dir_fd, const char *name, boo
 		   int64_t now_wall_ns)
 {
 	struct source_file *file;
-	struct identity id;
+	struct file_identity id;
 	struct stat st;
 
 	if (fstatat(dir_fd, name, &st, 0) < 0)
@@ -253,8 +163,8 @@ static int look_at(struct source_files *files, int dir_fd, const char *name, boo
 	if (!file)
 		return 0;
 	file->seen = true;
-	id = identity_of(&st);
-	if (same_identity(&id, &file->id) && !file->gone_at_ns)
+	id = file_identity(&st);
+	if (file_identity_equal(&id, &file->id) && !file->gone_at_ns)
 		return 0;
 	if (settled_only && too_young(&st, now_wall_ns))
 		return 1;
@@ -285,15 +195,15 @@ int source_files_scan(struct source_files *files, bool settled_only, int64_t now
 
 	if (!dir)
 		return err_set(err, -errno, "%s: %s", files->path, strerror(errno));
-	for (size_t i = 0; i < files->file_nr; i++)
-		files->file[i].seen = false;
+	for (size_t i = 0; i < files->table.nr; i++)
+		files->table.file[i].seen = false;
 	while ((item = readdir(dir)))
 		if (source_files_name(item->d_name))
 			young +=
 				look_at(files, dirfd(dir), item->d_name, settled_only, now_wall_ns);
-	for (size_t i = 0; i < files->file_nr; i++)
-		if (!files->file[i].seen)
-			unseen(files, &files->file[i], now_ns);
+	for (size_t i = 0; i < files->table.nr; i++)
+		if (!files->table.file[i].seen)
+			unseen(files, &files->table.file[i], now_ns);
 	return young;
 }
 
@@ -317,8 +227,8 @@ static void drop_gone(struct source_files *files, int64_t now_ns)
 {
 	if (source_files_next_gone(files) > now_ns)
 		return;
-	for (size_t i = 0; i < files->file_nr;) {
-		struct source_file *file = &files->file[i];
+	for (size_t i = 0; i < files->table.nr;) {
+		struct source_file *file = &files->table.file[i];
 
 		if (!file->gone_at_ns || file->gone_at_ns > now_ns || file->must_read) {
 			i++;
@@ -331,15 +241,15 @@ static void drop_gone(struct source_files *files, int64_t now_ns)
 		}
 		log_info("manifest removed", LOG_STR("file", file->name));
 		source_set_drop(files->set, file->name);
-		remove_at(files, i);
+		source_table_remove(&files->table, i);
 		files->too_many = false;
 	}
 }
 
 static void judge_conflicts(struct source_files *files)
 {
-	for (size_t i = 0; i < files->file_nr; i++) {
-		struct source_file *file = &files->file[i];
+	for (size_t i = 0; i < files->table.nr; i++) {
+		struct source_file *file = &files->table.file[i];
 		struct err why = ERR_INIT;
 
 		if (file->refused && !file->conflict)
@@ -361,11 +271,11 @@ bool source_files_read(struct source_files *files, int64_t now_ns, int64_t budge
 	/* A file that is read may hand an object to one before it. */
 	for (bool again = true; again;) {
 		again = false;
-		for (size_t i = 0; i < files->file_nr; i++) {
-			if (!files->file[i].must_read)
+		for (size_t i = 0; i < files->table.nr; i++) {
+			if (!files->table.file[i].must_read)
 				continue;
 			again = true;
-			read_file(files, &files->file[i], now_ns);
+			read_file(files, &files->table.file[i], now_ns);
 			if (clock_ns() - start_ns > budget_ns)
 				return true;
 		}
@@ -379,9 +289,9 @@ int64_t source_files_next_gone(const struct source_files *files)
 {
 	int64_t next_ns = INT64_MAX;
 
-	for (size_t i = 0; i < files->file_nr; i++)
-		if (files->file[i].gone_at_ns)
-			next_ns = MIN(next_ns, files->file[i].gone_at_ns);
+	for (size_t i = 0; i < files->table.nr; i++)
+		if (files->table.file[i].gone_at_ns)
+			next_ns = MIN(next_ns, files->table.file[i].gone_at_ns);
 	return next_ns;
 }
 
@@ -390,20 +300,21 @@ int64_t source_files_next_gone(const struct source_files *files)
 void source_files_count(const struct source_files *files, struct source_files_counts *ret_counts)
 {
 	*ret_counts = (struct source_files_counts){
-		.files = files->file_nr,
+		.files = files->table.nr,
 		.objects = source_set_object_nr(files->set),
 		.reads = files->reads,
 	};
-	for (size_t i = 0; i < files->file_nr; i++)
-		ret_counts->refused += files->file[i].refused != NULL;
+	for (size_t i = 0; i < files->table.nr; i++)
+		ret_counts->refused += files->table.file[i].refused != NULL;
 }
 
 bool source_files_refused_at(const struct source_files *files, size_t at, struct err *ret_why)
 {
-	for (size_t i = 0; i < files->file_nr; i++) {
-		if (!files->file[i].refused || at-- > 0)
+	for (size_t i = 0; i < files->table.nr; i++) {
+		if (!files->table.file[i].refused || at-- > 0)
 			continue;
-		err_set(ret_why, 0, "%.200s: %s", files->file[i].name, files->file[i].refused);
+		err_set(ret_why, 0, "%.200s: %s", files->table.file[i].name,
+			files->table.file[i].refused);
 		return true;
 	}
 	return false;
@@ -432,7 +343,7 @@ static void on_remove(void *ctx, enum object_kind kind, const char *ns, const ch
 
 static void on_reread(void *ctx, const char *name)
 {
-	struct source_file *file = find(ctx, name);
+	struct source_file *file = source_table_find(&((struct source_files *)ctx)->table, name);
 
 	if (file)
 		file->must_read = true;
@@ -459,9 +370,7 @@ void source_files_free(struct source_files *files)
 	if (!files)
 		return;
 	source_set_free(files->set);
-	while (files->file_nr)
-		remove_at(files, files->file_nr - 1);
-	free(files->file);
+	source_table_release(&files->table);
 	free(files->path);
 	free(files);
 }

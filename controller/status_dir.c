@@ -71,7 +71,7 @@ static int load_record(const struct status_dir *dir, const char *file, struct st
 	json_auto_t *json = NULL;
 	char expected[STATUS_FILE_NAME_MAX];
 	size_t len = 0;
-	int r = fs_read_file(path, LIMIT_STATUS_BYTES, &text, &len, err);
+	int r = fs_read_file(path, (size_t)LIMIT_STATUS_BYTES, &text, &len, err);
 
 	if (r < 0)
 		return r;

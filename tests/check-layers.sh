@@ -12,7 +12,7 @@ io='uv\.h|curl/|libwebsockets|microhttpd|bpf/(lib)?bpf\.h|sampler\.skel'
 core="controller/fields controller/rfc3339 controller/model_policy controller/model_pod controller/compile_part
 	controller/compile_steps controller/compile_join controller/object_list controller/model controller/selector controller/store controller/effective controller/compile
 	controller/clock controller/status controller/manifest controller/source_set controller/status_record
-	controller/tracked agent/cgroup_name agent/cgroups agent/cgroups_bind
+	controller/tracked controller/source_table agent/cgroup_name agent/cgroups agent/cgroups_bind
 	agent/plan_index agent/table agent/resolve agent/cgroup_mount agent/collect
 	agent/procmap agent/profile agent/pprof agent/pprof_writer agent/elf agent/elf_symbols agent/kallsyms
 	agent/demangle agent/names

@@ -113,9 +113,10 @@ static inline void rig_follow(struct source_rig *rig)
 		.sink = { .apply = rig_on_apply, .remove = rig_on_remove },
 		.settled = rig_on_settled,
 	};
+	const struct source_dir_options options = { .path = rig->dir };
 	struct err err = ERR_INIT;
 
-	if (source_dir_new(&rig->loop, rig->dir, &events, rig, NULL, &rig->source, &err) < 0) {
+	if (source_dir_new(&rig->loop, &options, &events, rig, &rig->source, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
 		abort();
 	}

@@ -27,14 +27,15 @@ struct rig {
 
 static void start(struct rig *rig)
 {
+	struct source_dir_options options = { .path = rig->files.dir };
 	struct err err = ERR_INIT;
 
-	rig->metrics = metrics_new();
+	rig->metrics = options.metrics = metrics_new();
 	if (status_dir_new(rig->status, rig->metrics, &rig->status_dir, &err) < 0)
 		fail_msg("%s", err.text);
 	rig->reconcile = reconcile_new(&rig->files.loop, NULL, rig->status_dir, rig->metrics);
-	if (source_dir_new(&rig->files.loop, rig->files.dir, &reconcile_source_events,
-			   rig->reconcile, rig->metrics, &rig->source, &err) < 0)
+	if (source_dir_new(&rig->files.loop, &options, &reconcile_source_events, rig->reconcile,
+			   &rig->source, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
