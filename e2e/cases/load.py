@@ -17,7 +17,7 @@ async def thousand_cgroups(checks):
     rig = Rig("thousand").start()
     pod = rig.pod("payments", "p").burn(60)
     await asyncio.sleep(2)
-    before = rig.agent.stat()[1]
+    before = rig.agent.resident_bytes()
     made = [cgroups.v2_root() + cgroups.kubelet_path(rig.root, cgroups.new_uid(), cgroups.new_container_id())
             for _ in range(1000)]
     for path in made:
@@ -28,7 +28,7 @@ async def thousand_cgroups(checks):
         os.rmdir(os.path.dirname(path))
     await asyncio.sleep(8)
     checks.check("a thousand cgroups made and removed: the agent is ready", rig.agent.ready())
-    after = rig.agent.stat()[1]
+    after = rig.agent.resident_bytes()
     checks.check("... and has not grown by more than 8 MB", after - before < 8 << 20, f"{(after - before) / 2**20:+.1f} MB")
     rig.finish()
     accounts_agree(checks, "... and the busy pod's CPU is the kernel's within 5 %", rig.profiles("payments"), pod)

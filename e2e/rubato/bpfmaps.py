@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's BPF maps, read past the agent: what the kernel has sampled so far, whatever a daemon says.
+"""The agent's BPF maps and programs, read past the agent: what the kernel has sampled so far, whatever a daemon says.
 
 Layouts are those of bpf/sampler.h (struct prof_key, struct prof_count).
 """
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -14,7 +15,7 @@ from collections import namedtuple
 
 from .kernel import SYSCALL
 
-_GET_FD_BY_ID, _LOOKUP_BATCH = 14, 24
+_GET_FD_BY_ID, _LOOKUP_BATCH, _ENABLE_STATS = 14, 24, 32
 _KEY, _VALUE = struct.Struct("=QQQQIIIHH"), struct.Struct("=QQ")
 _BATCH = 4096
 
@@ -41,6 +42,23 @@ def map_bytes(pid):
     """What the kernel accounts for the BPF maps that the process holds."""
     maps = {info["map_id"]: int(info.get("memlock", 0)) for info in fdinfo(pid) if "map_id" in info}
     return sum(maps.values())
+
+
+@contextlib.contextmanager
+def bpf_run_time_counted():
+    """The kernel counts the run time of BPF programs while this is open."""
+    fd = _bpf(_ENABLE_STATS, ctypes.create_string_buffer(struct.pack("=I", 0), 4))
+    try:
+        yield
+    finally:
+        if fd >= 0:
+            os.close(fd)
+
+
+def bpf_run_seconds(pid):
+    """Run time so far of the BPF programs that the process holds."""
+    programs = {i["prog_id"]: int(i["run_time_ns"]) for i in fdinfo(pid) if "run_time_ns" in i}
+    return sum(programs.values()) / 1e9
 
 
 class SampleRows:

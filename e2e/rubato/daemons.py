@@ -110,12 +110,17 @@ class Daemon:
         found = re.search(r"(ERROR: \w+Sanitizer.*|.*runtime error:.*)", self.log_text())
         return found[1] if found else ""
 
-    def stat(self):
-        """(CPU seconds, resident bytes) of the process."""
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
-            field = file.read().rsplit(") ", 1)[1].split()
-        tick = os.sysconf("SC_CLK_TCK")
-        return (int(field[11]) + int(field[12])) / tick, int(field[21]) * os.sysconf("SC_PAGE_SIZE")
+    def cpu_seconds(self):
+        """User and system time of all its threads, by the scheduler's clock (not by ticks)."""
+        total_ns = 0
+        for thread in os.listdir(f"/proc/{self.process.pid}/task"):
+            with open(f"/proc/{self.process.pid}/task/{thread}/schedstat", encoding="ascii") as file:
+                total_ns += int(file.read().split()[0])
+        return total_ns / 1e9
+
+    def resident_bytes(self):
+        with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class Controller(Daemon):
