@@ -39,7 +39,7 @@ json_t *status_record_to_json(const struct status_record *record)
 				   "annotations", ANNOTATION_SPEC_HASH, record->spec_hash));
 	if (*record->ns)
 		json_object_set_new(meta, "namespace", json_must(json_string(record->ns)));
-	return json_must(json_pack("{s:s, s:s, s:o, s:o?}", "apiVersion", PROFILING_API_VERSION,
+	return json_must(json_pack("{s:s, s:s, s:o, s:o*}", "apiVersion", PROFILING_API_VERSION,
 				   "kind", object_kind_name(record->kind), "metadata", meta,
 				   "status", json_incref(record->status)));
 }
