@@ -4,16 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "agent/lkg.h"
-#include "lib/fs.h"
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/loop.h"
-
-#define PLAN_FILE "plan.lkg"
-#define EPOCH_FILE "epoch"
-#define EPOCH_BYTES 256
-#define SAVE_MS 100 /* a burst of plans is one write */
 
 /* --- boosts --- */
 
@@ -22,8 +15,7 @@ static int64_t boost_end_ns(const struct plan_boost *boost)
 	return MIN(boost->expires_ns, boost->dead_man_ns);
 }
 
-/* Count the boosts that run and find the next end; true if one began or ended since last time. */
-static bool look_at_boosts(struct control_client *client)
+bool control_look_at_boosts(struct control_client *client)
 {
 	int64_t now_ns = now_boot_ns();
 	size_t alive = 0;
@@ -45,7 +37,7 @@ static bool look_at_boosts(struct control_client *client)
 	return true;
 }
 
-static int apply(struct control_client *client, const struct plan *plan, struct err *err)
+int control_apply(struct control_client *client, const struct plan *plan, struct err *err)
 {
 	struct control_client_result result = { 0 };
 	int r = client->events.apply(client->ctx, plan, &result, err);
@@ -59,7 +51,7 @@ static void apply_again(struct control_client *client)
 {
 	struct err err = ERR_INIT;
 
-	client->again = apply(client, client->plan, &err) < 0;
+	client->again = control_apply(client, client->plan, &err) < 0;
 	if (!client->again)
 		return;
 	log_error("a boost began or ended, but the rates cannot be set; trying again in 1 s",
@@ -71,134 +63,9 @@ void control_check_boosts(struct control_client *client)
 {
 	bool again = client->again;
 
-	if (client->plan && now_boot_ns() >= client->end_ns && (look_at_boosts(client) || again))
+	if (client->plan && now_boot_ns() >= client->end_ns &&
+	    (control_look_at_boosts(client) || again))
 		apply_again(client);
-}
-
-/* --- the disk --- */
-
-static void read_now(struct lkg_now *now)
-{
-	cleanup(freep) char *text = NULL;
-	struct err err;
-	size_t len;
-
-	*now = (struct lkg_now){ .boot_ns = now_boot_ns(), .wall_ns = now_wall_ns() };
-	if (fs_read_file("/proc/sys/kernel/random/boot_id", LKG_BOOT_ID_BYTES - 1, &text, &len,
-			 &err) == 0)
-		memcpy(now->boot_id, text, strcspn(text, "\n"));
-}
-
-static char *path_of(const struct control_client *client, const char *name)
-{
-	return xasprintf("%s/%s", client->options.state_dir, name);
-}
-
-static void write_file(const struct control_client *client, const char *name, const char *text)
-{
-	cleanup(freep) char *path = path_of(client, name);
-	struct err err = ERR_INIT;
-
-	if (fs_write_file(path, text, strlen(text), 0600, FS_SYNC, &err) < 0)
-		log_warn("state not saved, going on without", LOG_ERR(&err));
-}
-
-static void save_epoch(const struct control_client *client)
-{
-	cleanup(freep) char *text = NULL;
-
-	if (!client->options.state_dir)
-		return;
-	text = xasprintf("{\"epoch\":{\"t\":%lld,\"n\":%lld}}\n", (long long)client->fsm.newest.t,
-			 (long long)client->fsm.newest.n);
-	write_file(client, EPOCH_FILE, text);
-}
-
-void control_save(struct control_client *client)
-{
-	cleanup(freep) char *text = NULL;
-	struct lkg_now now;
-
-	if (!client->dirty)
-		return;
-	client->dirty = false;
-	read_now(&now);
-	text = lkg_pack(client->plan, &now);
-	write_file(client, PLAN_FILE, text);
-}
-
-static void on_save_timer(uv_timer_t *timer)
-{
-	control_save(timer->data);
-}
-
-static void save_soon(struct control_client *client)
-{
-	if (!client->options.state_dir || client->dirty)
-		return;
-	client->dirty = true;
-	if (!client->closing)
-		uv_timer_start(&client->save_timer, on_save_timer, SAVE_MS, 0);
-}
-
-static void load_epoch(const struct control_client *client, struct control_epoch *ret)
-{
-	cleanup(freep) char *path = path_of(client, EPOCH_FILE);
-	cleanup(freep) char *text = NULL;
-	cleanup(json_decrefp) json_t *json = NULL;
-	struct err err = ERR_INIT;
-	size_t len;
-	int r = fs_read_file(path, EPOCH_BYTES, &text, &len, &err);
-
-	if (r == -ENOENT)
-		return;
-	if (r < 0 || json_parse_bounded(text, len, 4, &json, &err) < 0 ||
-	    control_epoch_from_json(json, ret, &err) < 0)
-		log_warn("the saved epoch is unreadable, ignored", LOG_ERR(&err));
-}
-
-static int load_plan(struct control_client *client, struct err *err)
-{
-	cleanup(freep) char *path = path_of(client, PLAN_FILE);
-	cleanup(freep) char *text = NULL;
-	struct plan *plan;
-	struct lkg_now now;
-	size_t len;
-	int r = fs_read_file(path, LKG_BYTES_MAX, &text, &len, err);
-
-	if (r < 0)
-		return r;
-	read_now(&now);
-	plan = xcalloc(1, sizeof(*plan));
-	r = lkg_unpack(text, len, &now, plan, err);
-	if (r == 0)
-		r = apply(client, plan, err);
-	if (r < 0) {
-		plan_release(plan);
-		free(plan);
-		return r;
-	}
-	client->plan = plan;
-	look_at_boosts(client);
-	return 0;
-}
-
-void control_load(struct control_client *client)
-{
-	struct control_epoch newest = { 0 };
-	char have[PLAN_HASH_HEX] = "";
-	struct err err = ERR_INIT;
-	int r = -ENOENT;
-
-	if (client->options.state_dir) {
-		load_epoch(client, &newest);
-		r = load_plan(client, &err);
-	}
-	if (r == 0)
-		plan_hash(client->plan, have);
-	else if (r != -ENOENT)
-		log_warn("the saved plan is ignored", LOG_ERR(&err));
-	client_fsm_init(&client->fsm, &newest, have, now_boot_ns());
 }
 
 /* --- answers --- */
@@ -263,7 +130,7 @@ static void take_plan(struct control_client *client, const struct control_head *
 	struct err err = ERR_INIT;
 	enum control_reason reason = build(client, head, json, is_delta, plan, &err);
 
-	if (!reason && apply(client, plan, &err) < 0) {
+	if (!reason && control_apply(client, plan, &err) < 0) {
 		plan_release(plan);
 		reason = CONTROL_REASON_APPLY;
 	}
@@ -277,10 +144,10 @@ static void take_plan(struct control_client *client, const struct control_head *
 	free(client->plan);
 	client->plan = plan;
 	client->alive = 0;
-	look_at_boosts(client);
+	control_look_at_boosts(client);
 	client_fsm_applied(&client->fsm, head->hash);
 	answer(client, head, CONTROL_REASON_NONE, NULL);
-	save_soon(client);
+	control_save_soon(client);
 	control_arm(client);
 }
 
@@ -293,9 +160,9 @@ static int refresh(struct control_client *client, const json_t *json, struct err
 		r = plan_refresh_boosts(client->plan, boosts, now_boot_ns(), err);
 	if (r <= 0)
 		return r;
-	if (look_at_boosts(client))
+	if (control_look_at_boosts(client))
 		apply_again(client);
-	save_soon(client);
+	control_save_soon(client);
 	control_arm(client);
 	return 0;
 }
@@ -360,7 +227,7 @@ static int on_session(struct control_client *client, const struct opamp_custom *
 	if (verdict != CLIENT_TAKE)
 		return err_set(err, -EPROTO, "a session out of turn");
 	if (control_epoch_cmp(&newest, &client->fsm.newest) != 0)
-		save_epoch(client);
+		control_save_epoch(client);
 	memcpy(client->node, session.node, sizeof(client->node));
 	client->in_session = true;
 	metric_set(client->connected, 1);

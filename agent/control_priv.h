@@ -5,7 +5,8 @@
 /* What the files of the control client share; nobody else includes it.
  *
  *	control_client.c	life, timers, the public functions
- *	control_client_plan.c	messages, plans, boosts, the disk
+ *	control_client_plan.c	messages, plans, boosts
+ *	control_client_disk.c	the last good plan and the highest epoch
  *	control_client_ws.c	addresses, the connection, bytes in and out
  */
 
@@ -74,9 +75,17 @@ void control_arm(struct control_client *client);
 void control_count(struct control_client *client, const char *name, const char *help,
 		   const char *key, const char *value);
 
-/* control_client_plan.c */
+/* control_client_disk.c */
 void control_load(struct control_client *client);
-void control_save(struct control_client *client);
+void control_save(struct control_client *client); /* at once, if there is something to save */
+void control_save_soon(struct control_client *client);
+void control_save_epoch(const struct control_client *client);
+
+/* control_client_plan.c */
+must_check int control_apply(struct control_client *client, const struct plan *plan,
+			     struct err *err);
+/* Count the boosts that run and find the next end; true if one began or ended since last time. */
+bool control_look_at_boosts(struct control_client *client);
 void control_on_message(struct control_client *client);
 /* Re-apply if a boost has ended. */
 void control_check_boosts(struct control_client *client);

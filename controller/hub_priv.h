@@ -6,6 +6,7 @@
  *
  *	hub.c		nodes, plans, timers, the public functions
  *	hub_conn.c	one connection: bytes in, bytes out
+ *	hub_answer.c	what agents say
  *	hub_gate.c	listening, and not too many handshakes at once
  */
 
@@ -103,6 +104,10 @@ void hub_count(struct hub *hub, const char *name, const char *help, const char *
 /* hub_conn.c */
 extern const struct lws_protocols hub_protocols[];
 void hub_conn_close(struct hub_conn *conn, int code, const char *why);
+
+/* hub_answer.c: what an agent says of itself and of plans.  -EPROTO = hang up. */
+must_check int hub_conn_status(struct hub_conn *conn, const struct opamp_from_agent *msg,
+			       struct err *err);
 
 /* hub_gate.c */
 must_check int hub_gate_open(struct hub *hub, const char *listen, struct err *err);
