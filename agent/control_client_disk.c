@@ -101,7 +101,7 @@ static int load_plan(struct control_client *client, struct err *err)
 	struct plan *plan;
 	struct lkg_now now;
 	size_t len;
-	int r = fs_read_file(path, LKG_BYTES_MAX, &text, &len, err);
+	int r = fs_read_file(path, (size_t)LKG_BYTES_MAX, &text, &len, err);
 
 	if (r < 0)
 		return r;

@@ -176,7 +176,7 @@ static int on_plan(struct control_client *client, const char *body, size_t len, 
 	struct control_head head;
 	bool is_delta = !hash;
 
-	if (len > LIMIT_PLAN_BYTES)
+	if (len > (size_t)LIMIT_PLAN_BYTES)
 		return err_set(err, -EPROTO, "a plan of more than %d bytes", LIMIT_PLAN_BYTES);
 	if (control_head_unpack(body, len, &head, &json, err) < 0)
 		return -EPROTO;

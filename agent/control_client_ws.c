@@ -230,7 +230,7 @@ static int on_receive(struct control_client *client, const void *bytes, size_t l
 		control_hang_up(client, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, "a text message");
 		return 0;
 	}
-	if (len > LIMIT_CONTROL_RX_AGENT - client->rx_len) {
+	if (len > (size_t)LIMIT_CONTROL_RX_AGENT - client->rx_len) {
 		control_hang_up(client, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "a message too large");
 		return 0;
 	}

@@ -123,7 +123,7 @@ static int check_sum(const char *text, size_t len, struct err *err)
 {
 	char hex[SUM_HEX + 1];
 
-	if (len <= HEAD_BYTES || len > LKG_BYTES_MAX ||
+	if (len <= HEAD_BYTES || len > (size_t)LKG_BYTES_MAX ||
 	    memcmp(text, MAGIC, sizeof(MAGIC) - 1) != 0 || text[HEAD_BYTES - 1] != '\n')
 		return err_set(err, -EINVAL, "not a saved plan");
 	sum_hex(text + HEAD_BYTES, len - HEAD_BYTES, hex);

@@ -97,7 +97,7 @@ static const char *put_plan(struct hub_peer *peer, bool as_delta, struct opamp_t
 		memcpy(head.base, peer->have->hash, sizeof(head.base));
 		body = control_delta_pack(&head, &peer->have->plan, &peer->wanted->plan, now_ns,
 					  hub->ttl_ms);
-		if (strlen(body) <= LIMIT_DELTA_BYTES) {
+		if (strlen(body) <= (size_t)LIMIT_DELTA_BYTES) {
 			put_custom(msg, CONTROL_DELTA, body);
 			return CONTROL_DELTA;
 		}
@@ -199,7 +199,7 @@ static int on_receive(struct hub_conn *conn, const void *bytes, size_t len)
 		refuse(conn, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, &err);
 		return 0;
 	}
-	if (len > LIMIT_CONTROL_RX_CONTROLLER - conn->rx_len) {
+	if (len > (size_t)LIMIT_CONTROL_RX_CONTROLLER - conn->rx_len) {
 		err_set(&err, -EPROTO, "a message of more than %d bytes",
 			LIMIT_CONTROL_RX_CONTROLLER);
 		refuse(conn, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, &err);
@@ -283,10 +283,11 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	struct hub *hub = context ? lws_context_user(context) : NULL;
 	struct slot *slot = user;
 
+	if (reason == LWS_CALLBACK_OPENSSL_PERFORM_CLIENT_CERT_VERIFICATION)
+		return len ? 0 : 1; /* `len` is OpenSSL's verdict; 0 would overrule it */
+	if (!hub)
+		return 0;
 	switch (reason) {
-	case LWS_CALLBACK_OPENSSL_PERFORM_CLIENT_CERT_VERIFICATION:
-		/* `len` is OpenSSL's verdict; 0 would overrule it. */
-		return len ? 0 : 1;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
 		return check_upgrade(wsi);

@@ -113,7 +113,7 @@ static int port_of(int fd)
 int hub_gate_open(struct hub *hub, const char *listen, struct err *err)
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
-	char host[WS_HOST_BYTES], port[WS_PORT_BYTES];
+	char host[WS_HOST_BYTES] = "", port[WS_PORT_BYTES] = "";
 	struct addrinfo *info;
 	int r = ws_split_address(listen, host, port, err);
 

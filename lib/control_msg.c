@@ -2,6 +2,7 @@
 #include "lib/control_msg.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/json.h"
@@ -207,8 +208,9 @@ static void get_error(const json_t *json, char *room, size_t size)
 	if (len >= size)
 		for (len = size - 1; len > 0 && ((uint8_t)text[len] & 0xc0) == 0x80;)
 			len--;
-	if (len && json_text_is_plain(text, len))
-		memcpy(room, text, len);
+	if (!text || !json_text_is_plain(text, len))
+		len = 0;
+	snprintf(room, size, "%.*s", (int)len, len ? text : "");
 }
 
 int control_applied_unpack(const char *body, size_t len, struct control_applied *ret,

@@ -123,8 +123,8 @@ int ws_new(uv_loop_t *loop, const struct ws_options *options, struct ws **ret_ws
 	struct lws_context_creation_info info = {
 		.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
 			   LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
-		.gid = (gid_t)-1,
-		.uid = (uid_t)-1,
+		.gid = -1,
+		.uid = -1,
 		.timeout_secs = HANDSHAKE_SECONDS,
 		.user = options->user,
 	};
