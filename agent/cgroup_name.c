@@ -92,8 +92,12 @@ static bool component_read(const char *text, size_t len, char out[COMPONENT_MAX]
 
 		if (n + 1 >= COMPONENT_MAX)
 			return false;
-		out[n++] = byte >= 0 ? (char)byte : text[i];
-		i += byte >= 0 ? 3 : 0;
+		out[n] = text[i];
+		if (byte >= 0) {
+			out[n] = (char)byte;
+			i += 3;
+		}
+		n++;
 	}
 	out[n] = '\0';
 	return true;
