@@ -282,7 +282,7 @@ static void on_peer_close(struct control_client *client, const uint8_t *in, size
 	int code = len >= 2 ? in[0] << 8 | in[1] : 0;
 
 	for (size_t i = 2; i < len && i - 2 < sizeof(why) - 1; i++)
-		why[i - 2] = in[i] >= ' ' && in[i] < 0x7f ? (char)in[i] : '?';
+		why[i - 2] = (char)(in[i] >= ' ' && in[i] < 0x7f ? in[i] : '?');
 	snprintf(client->lost_why, sizeof(client->lost_why), "closed by the controller: %d %s",
 		 code, why);
 }

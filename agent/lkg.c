@@ -39,8 +39,8 @@ static json_t *clocks_to_json(const struct plan *plan, const struct lkg_now *now
 				"{s:s, s:I, s:I, s:I, s:I}", "id", boost->id, "expires_boot_ns",
 				(json_int_t)boost->expires_ns, "dead_man_boot_ns",
 				(json_int_t)boost->dead_man_ns, "expires_wall_ns",
-				(json_int_t)(boost->expires_ns + to_wall), "dead_man_wall_ns",
-				(json_int_t)(boost->dead_man_ns + to_wall))));
+				(json_int_t)boost->expires_ns + to_wall, "dead_man_wall_ns",
+				(json_int_t)boost->dead_man_ns + to_wall)));
 	}
 	return clocks;
 }

@@ -99,15 +99,18 @@ static int try_listen(const struct addrinfo *info)
 	return fd;
 }
 
+/* The port stands at the same place in an IPv4 and an IPv6 address. */
 static int port_of(int fd)
 {
-	struct sockaddr_storage address = { 0 };
+	struct sockaddr_in6 address = { .sin6_port = 0 };
 	socklen_t len = sizeof(address);
 
+	_Static_assert(offsetof(struct sockaddr_in6, sin6_port) ==
+			       offsetof(struct sockaddr_in, sin_port),
+		       "see above");
 	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
 		return 0;
-	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-						   : ((struct sockaddr_in *)&address)->sin_port);
+	return ntohs(address.sin6_port);
 }
 
 int hub_gate_open(struct hub *hub, const char *listen, struct err *err)
