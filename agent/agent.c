@@ -322,6 +322,7 @@ void agent_stop(struct agent *agent)
 	close_handle((uv_handle_t *)&agent->refresh);
 	close_handle((uv_handle_t *)&agent->cycle);
 	close_handle((uv_handle_t *)&agent->window);
+	close_handle((uv_handle_t *)&agent->names);
 	close_handle((uv_handle_t *)&agent->rescan);
 	close_handle((uv_handle_t *)&agent->sweep);
 	if (agent->client)

@@ -66,6 +66,7 @@ struct agent {
 
 	/* One swap and its drain at a time. */
 	uv_timer_t cycle, window;
+	uv_timer_t names; /* runs while the kernel's symbols are read */
 	bool draining;	  /* swapped, not yet drained */
 	bool window_due;  /* the next swap ends a window */
 	bool ends_window; /* the last swap did */

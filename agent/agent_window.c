@@ -11,6 +11,7 @@
 
 #define GRACE_MS (SAMPLER_GRACE_NS / NSEC_PER_MSEC + 1) /* the loop's clock is in whole ms */
 #define FAST_PAUSE_MS 4					/* between a drain and the next swap */
+#define NAMES_PAUSE_MS 6 /* between slices of reading the kernel's symbols */
 #define WALL_SLACK_NS (50 * NSEC_PER_MSEC)
 #define WALL_TRUST_NS (30 * NSEC_PER_SEC)
 
@@ -67,10 +68,29 @@ void agent_cycle(struct agent *agent)
 		swap(agent);
 }
 
+static void on_names(uv_timer_t *timer)
+{
+	struct agent *agent = timer->data;
+
+	if (!symbolizer_step(agent->symbolizer))
+		uv_timer_stop(timer);
+}
+
+static void read_names(struct agent *agent)
+{
+	if (symbolizer_reading(agent->symbolizer) && !uv_is_active((uv_handle_t *)&agent->names))
+		uv_timer_start(&agent->names, on_names, NAMES_PAUSE_MS, NAMES_PAUSE_MS);
+}
+
 static void on_window(uv_timer_t *timer)
 {
 	struct agent *agent = timer->data;
 
+	/* A window lasts longer rather than that the loop stands still. */
+	if (symbolizer_reading(agent->symbolizer)) {
+		uv_timer_start(timer, on_window, NAMES_PAUSE_MS, uv_timer_get_repeat(timer));
+		return;
+	}
 	agent->window_due = true;
 	agent_cycle(agent);
 }
@@ -84,6 +104,9 @@ void agent_window_start(struct agent *agent)
 	agent->cycle.data = agent;
 	agent->window.data = agent;
 	uv_timer_start(&agent->window, on_window, window_ms, window_ms);
+	uv_timer_init(agent->loop, &agent->names);
+	agent->names.data = agent;
+	read_names(agent);
 }
 
 /* Twice: what a program that was running wrote after the first swap is in the second set. */
@@ -217,4 +240,6 @@ void agent_on_done(void *ctx, const struct collect_done *done, size_t nr)
 	if (agent->sink)
 		write_all(agent, done, nr);
 	symbolizer_tick(agent->symbolizer);
+	if (!agent->stopping)
+		read_names(agent);
 }

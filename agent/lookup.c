@@ -7,19 +7,15 @@
 
 #include "agent/demangle.h"
 #include "agent/elf.h"
-#include "agent/kallsyms.h"
+#include "agent/kernel_names.h"
 #include "agent/names.h"
 #include "lib/utf8.h"
 
 #define KERNEL_START 0xffff800000000000ULL
 #define PAGE_BYTES 4096ULL
-/* Modules come later than we do: read again for an unknown address, but not more often. */
-#define KERNEL_REFRESH_NS (60 * NSEC_PER_SEC)
 
 struct lookup {
-	char *kallsyms_path;
-	struct kallsyms *kallsyms; /* NULL = not readable */
-	int64_t kallsyms_ns;	   /* when it was read */
+	struct kernel_names *kernel;
 	struct files *files;
 	struct procs *procs;
 	struct names *names;
@@ -30,9 +26,8 @@ void lookup_free(struct lookup *lookup)
 {
 	if (!lookup)
 		return;
-	kallsyms_free(lookup->kallsyms);
+	kernel_names_free(lookup->kernel);
 	names_free(lookup->names);
-	free(lookup->kallsyms_path);
 	free(lookup);
 }
 
@@ -46,39 +41,30 @@ void lookup_stats(const struct lookup *lookup, struct symbolizer_stats *stats)
 	stats->frames_resolved = lookup->found;
 	stats->frames_unresolved = lookup->missing;
 	stats->names = names_nr(lookup->names);
-	stats->kernel = lookup->kallsyms != NULL;
+	stats->kernel = kernel_names_known(lookup->kernel);
 }
 
-static void read_kallsyms(struct lookup *lookup, int64_t now_ns)
+bool lookup_step(struct lookup *lookup)
 {
-	struct kallsyms *kallsyms = kallsyms_new();
-	cleanup(freep) char *line = NULL;
-	size_t size = 0;
-	ssize_t len;
-	FILE *file = fopen(lookup->kallsyms_path, "re");
+	kernel_names_step(lookup->kernel);
+	return kernel_names_reading(lookup->kernel);
+}
 
-	lookup->kallsyms_ns = now_ns;
-	/* One of the two tables at a time. */
-	kallsyms_free(TAKE_PTR(lookup->kallsyms));
-	while (file && (len = getline(&line, &size, file)) >= 0)
-		kallsyms_add(kallsyms, line, (size_t)len);
-	if (file)
-		fclose(file);
-	if (kallsyms_finish(kallsyms))
-		lookup->kallsyms = TAKE_PTR(kallsyms);
-	kallsyms_free(kallsyms);
+bool lookup_reading(const struct lookup *lookup)
+{
+	return kernel_names_reading(lookup->kernel);
 }
 
 struct lookup *lookup_new(const char *proc, struct files *files, struct procs *procs,
 			  int64_t now_ns)
 {
 	struct lookup *lookup = xcalloc(1, sizeof(*lookup));
+	cleanup(freep) char *kallsyms = xasprintf("%s/kallsyms", proc);
 
-	lookup->kallsyms_path = xasprintf("%s/kallsyms", proc);
+	lookup->kernel = kernel_names_new(kallsyms, now_ns);
 	lookup->files = files;
 	lookup->procs = procs;
 	lookup->names = names_new();
-	read_kallsyms(lookup, now_ns);
 	return lookup;
 }
 
@@ -162,19 +148,15 @@ static void resolve_file(struct lookup *lookup, const struct frame *frame, size_
 static void resolve_kernel(struct lookup *lookup, const struct frame *frame, size_t nr,
 			   int64_t now_ns)
 {
-	for (size_t i = 0; i < nr; i++) {
-		const char *name = NULL;
+	struct name had;
 
-		if (lookup->kallsyms)
-			name = kallsyms_find(lookup->kallsyms, frame[i].addr);
-		if (!name && now_ns - lookup->kallsyms_ns >= KERNEL_REFRESH_NS) {
-			read_kallsyms(lookup, now_ns);
-			if (lookup->kallsyms)
-				name = kallsyms_find(lookup->kallsyms, frame[i].addr);
-		}
+	kernel_names_need(lookup->kernel);
+	for (size_t i = 0; i < nr; i++) {
+		const char *name = kernel_names_find(lookup->kernel, frame[i].addr, now_ns);
+
 		if (name)
 			put_found(lookup, &frame[i], name);
-		else
+		else if (!names_get(lookup->names, FRAME_KERNEL, frame[i].addr, &had))
 			put_stand_in(lookup, &frame[i], "[kernel]", frame[i].addr);
 	}
 }
@@ -192,8 +174,12 @@ static bool is_asked(const struct lookup *lookup, const struct frame *frame)
 {
 	struct name name;
 
-	return frame->file != FRAME_NAMED &&
-	       !names_get(lookup->names, frame->file, frame->addr, &name);
+	if (frame->file == FRAME_NAMED)
+		return false;
+	if (!names_get(lookup->names, frame->file, frame->addr, &name))
+		return true;
+	/* Its module may have been read meanwhile. */
+	return frame->file == FRAME_KERNEL && !name.found;
 }
 
 static size_t sort_distinct(struct frame *frame, size_t nr)

@@ -13,10 +13,15 @@
 
 struct lookup;
 
-/* `proc` is the path of the procfs; files and procs are borrowed.  Reads the kernel's symbols. */
+/* `proc` is the path of the procfs; files and procs are borrowed.  The kernel's symbols are still to be read:
+ * lookup_step(). */
 struct lookup *lookup_new(const char *proc, struct files *files, struct procs *procs,
 			  int64_t now_ns);
 void lookup_free(struct lookup *lookup);
+
+/* Go on reading the kernel's symbols, for 1 to 2 ms; true = there is more. */
+bool lookup_step(struct lookup *lookup);
+bool lookup_reading(const struct lookup *lookup);
 
 /* Find the names of all frames of these profiles: one pass over each file. */
 void lookup_resolve(struct lookup *lookup, struct profile *const *profile, size_t nr,

@@ -44,6 +44,16 @@ void symbolizer_free(struct symbolizer *symbolizer)
 	free(symbolizer);
 }
 
+bool symbolizer_step(struct symbolizer *symbolizer)
+{
+	return lookup_step(symbolizer->lookup);
+}
+
+bool symbolizer_reading(const struct symbolizer *symbolizer)
+{
+	return lookup_reading(symbolizer->lookup);
+}
+
 void symbolizer_process_seen(struct symbolizer *symbolizer, uint32_t tgid, uint64_t mm)
 {
 	procs_seen(symbolizer->procs, tgid, mm, monotonic_ns());

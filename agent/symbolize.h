@@ -31,9 +31,14 @@ struct symbolizer_stats {
 	bool kernel;			  /* kernel symbols are readable (CAP_SYSLOG) */
 };
 
-/* Reads the kernel's symbols, which takes about 150 ms: before the event loop runs. */
 struct symbolizer *symbolizer_new(const struct symbolizer_options *options);
 void symbolizer_free(struct symbolizer *symbolizer);
+
+/* The kernel's symbols take 150 ms to read, so it is done in steps of 1 to 2 ms; true = there is more.  While
+ * the first reading lasts, symbolizer_resolve() and _encode() would have to finish it: better wait.  Later
+ * ones begin with a symbolizer_resolve() that met an unknown module. */
+bool symbolizer_step(struct symbolizer *symbolizer);
+bool symbolizer_reading(const struct symbolizer *symbolizer);
 
 /* A process image was seen for the first time: read its mappings now, before it is gone. */
 void symbolizer_process_seen(struct symbolizer *symbolizer, uint32_t tgid, uint64_t mm);
