@@ -118,11 +118,19 @@ bench: all tools $(BENCHES)
 
 SOURCES	= $(wildcard lib/*.[ch] controller/*.[ch] agent/*.[ch] bpf/*.[ch] tests/*/*/*.[ch] e2e/tools/*.[ch] bench/*.c)
 HEADERS	= $(filter %.h,$(SOURCES))
-lint: $(BPF) $(PROTO:.o=.h)
-	$(Q)for h in $(HEADERS); do $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done
+TIDY	:= $(patsubst %.c,$(B)/tidy/%.ok,$(wildcard lib/*.c controller/*.c agent/*.c))
+lint: $(BPF) $(PROTO:.o=.h) lint-headers $(TIDY)
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
-	$(Q)printf '%s\n' $(wildcard lib/*.c controller/*.c agent/*.c) | \
-		xargs -P 2 -n 4 sh -c 'clang-tidy --quiet "$$@" -- $(subst ",\",$(CPPFLAGS)) -std=gnu17 2>/dev/null' tidy
+lint-headers: $(BPF) $(PROTO:.o=.h)
+	$(Q)for h in $(HEADERS); do $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done
+$(B)/tidy/compile_flags.txt: Makefile
+	@mkdir -p $(@D)
+	$(Q)printf '%s\n' $(CPPFLAGS) -iquote$(CURDIR) -iquote$(abspath $(B))/gen -std=gnu17 > $@
+$(B)/tidy/%.ok: %.c $(HEADERS) .clang-tidy | $(B)/tidy/compile_flags.txt $(BPF) $(PROTO:.o=.h)
+	$(call say,TIDY)
+	@mkdir -p $(@D)
+	$(Q)clang-tidy --quiet -p $(B)/tidy $< 2>$@.err || { cat $@.err; exit 1; }
+	$(Q)touch $@
 format:
 	$(Q)clang-format -i $(SOURCES)
 
@@ -150,6 +158,6 @@ help:
 ## make format     reformat the sources
 ## make install    into $(DESTDIR)$(PREFIX)/bin
 ## make clean      remove what was built
-.PHONY: all tools check fuzz lint format deps test demo e2e bench install clean help
+.PHONY: all tools check fuzz lint lint-headers format deps test demo e2e bench install clean help
 .SECONDARY:
 -include $(shell find $(B) $(B)-fuzz -name '*.d' 2>/dev/null)

@@ -282,7 +282,8 @@ static void make_parts(const struct compiler *compiler, struct node *node,
 		if (!part->stale && part->next_end_ns > now_ns)
 			continue;
 		part_clear(part);
-		part_make(part, store, &compiler->options, node->name, &pods.object[i], nr, now_ns);
+		part_make(part, store, &compiler->options, node->name,
+			  (struct object_list){ &pods.object[i], nr }, now_ns);
 	}
 	drop_empty_parts(node);
 }

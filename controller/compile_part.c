@@ -321,15 +321,15 @@ static void maker_release(struct maker *maker)
 }
 
 void part_make(struct part *part, const struct store *store, const struct compile_options *options,
-	       const char *node, struct object *const *pod, size_t pod_nr, int64_t now_ns)
+	       const char *node, struct object_list pods, int64_t now_ns)
 {
 	struct maker maker = { .part = part, .options = options, .ns = part->ns };
 
 	part->stale = false;
 	maker_init(&maker, store, node, now_ns);
-	for (size_t i = 0; i < pod_nr; i++)
-		if (!pod[i]->pod.done)
-			add_pod(&maker, pod[i]);
+	for (size_t i = 0; i < pods.nr; i++)
+		if (!pods.object[i]->pod.done)
+			add_pod(&maker, pods.object[i]);
 	maker_release(&maker);
 }
 

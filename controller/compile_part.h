@@ -21,9 +21,9 @@ struct part {
 	size_t tally_nr;
 };
 
-/* Fill everything but ns.  `pod` are the pods of that namespace on `node`, by name. */
+/* Fill everything but ns.  `pods` are those of that namespace on `node`, by name. */
 void part_make(struct part *part, const struct store *store, const struct compile_options *options,
-	       const char *node, struct object *const *pod, size_t pod_nr, int64_t now_ns);
+	       const char *node, struct object_list pods, int64_t now_ns);
 
 /* Free what part_make() filled. */
 void part_clear(struct part *part);

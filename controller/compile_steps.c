@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controller/compile_part.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "lib/limits.h"
@@ -70,6 +71,7 @@ static void add_step(struct plan_class *cls, const struct ranked *policies,
 		cls->step_nr--;
 	}
 	GROW(cls->step, cls->step_nr);
+	assert(cls->step);
 	last = &cls->step[cls->step_nr++];
 	*last = (struct plan_step){ .rate_hz = e.setting.rate_hz, .caps = e.setting.caps };
 	step_name_boosts(last, policies);

@@ -50,8 +50,9 @@ static inline void freep(void *ptr)
  * derived from nr, so no third field is needed.  `array` may be NULL when nr is 0. */
 #define GROW(array, nr)                                                                            \
 	do {                                                                                       \
-		if (((nr) & ((nr) - 1)) == 0)                                                      \
-			(array) = xrealloc((array), (nr) ? 2 * (size_t)(nr) : 1, sizeof(*(array)));\
+		if (((nr) & ((nr)-1)) == 0)                                                        \
+			(array) =                                                                  \
+				xrealloc((array), (nr) ? 2 * (size_t)(nr) : 1, sizeof(*(array)));  \
 	} while (0)
 
 #endif

@@ -12,19 +12,18 @@ static void write_text(char *text, size_t size, const char *fmt, va_list ap)
 		text[0] = '\0';
 }
 
-int err_set(struct err *err, int code, const char *fmt, ...)
+void err_text(struct err *err, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (!err)
-		return code;
+		return;
 	va_start(ap, fmt);
 	write_text(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
-	return code;
 }
 
-int err_wrap(struct err *err, int code, const char *fmt, ...)
+void err_prefix(struct err *err, const char *fmt, ...)
 {
 	char prefix[ERR_TEXT_MAX];
 	char rest[ERR_TEXT_MAX];
@@ -32,7 +31,7 @@ int err_wrap(struct err *err, int code, const char *fmt, ...)
 	va_list ap;
 
 	if (!err)
-		return code;
+		return;
 	va_start(ap, fmt);
 	write_text(prefix, sizeof(prefix), fmt, ap);
 	va_end(ap);
@@ -41,5 +40,4 @@ int err_wrap(struct err *err, int code, const char *fmt, ...)
 	memcpy(err->text, prefix, len);
 	memcpy(err->text + len, ": ", 3);
 	strncat(err->text, rest, sizeof(err->text) - len - 3);
-	return code;
 }

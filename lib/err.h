@@ -17,13 +17,27 @@ struct err {
 	char text[ERR_TEXT_MAX]; /* NUL-terminated, valid UTF-8 if the parts were; cut at the end */
 };
 
-#define ERR_INIT { .text = "" }
+#define ERR_INIT                                                                                   \
+	{                                                                                          \
+		.text = ""                                                                         \
+	}
 
-/* Write the sentence and return `code` (a negative errno), so that a caller can say
- * `return err_set(err, -EINVAL, "...")`. */
-int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Write the sentence and give `code` (a negative errno), so that a caller can say
+ * `return err_set(err, -EINVAL, "...")`.  A macro, so that the compiler sees which code it is. */
+#define err_set(err, code, ...)                                                                    \
+	({                                                                                         \
+		err_text((err), __VA_ARGS__);                                                      \
+		(code);                                                                            \
+	})
 
-/* Put "PREFIX: " before the sentence that is there and return `code`. */
-int err_wrap(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Put "PREFIX: " before the sentence that is there and give `code`. */
+#define err_wrap(err, code, ...)                                                                   \
+	({                                                                                         \
+		err_prefix((err), __VA_ARGS__);                                                    \
+		(code);                                                                            \
+	})
+
+void err_text(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void err_prefix(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -106,8 +106,8 @@ static char *render_labels(const struct metric_labels *labels, bool other)
 	struct text text = { 0 };
 
 	put(&text, "", 0);
-	for (size_t i = 0; i < 2 * METRIC_LABELS_MAX && labels->pair[i]; i += 2) {
-		assert(i + 1 < 2 * METRIC_LABELS_MAX && labels->pair[i + 1]);
+	for (size_t i = 0; i < 2UL * METRIC_LABELS_MAX && labels->pair[i]; i += 2) {
+		assert(i + 1 < 2UL * METRIC_LABELS_MAX && labels->pair[i + 1]);
 		if (i)
 			put_all(&text, ",");
 		put_all(&text, labels->pair[i]);

@@ -69,9 +69,9 @@ struct plan_target {
 };
 
 struct plan_boost {
-	char *id;	      /* "NS/NAME@GENERATION.START": one run of a boost */
-	int64_t expires_ns;   /* CLOCK_BOOTTIME of this process's host: when the user's duration is over */
-	int64_t dead_man_ns;  /* same clock: when it ends without news; the agent's side only, else 0 */
+	char *id;	    /* "NS/NAME@GENERATION.START": one run of a boost */
+	int64_t expires_ns; /* CLOCK_BOOTTIME of this process's host: when the user's duration is over */
+	int64_t dead_man_ns; /* same clock: when it ends without news; the agent's side only, else 0 */
 };
 
 struct plan {
@@ -85,7 +85,8 @@ struct plan {
 
 /* An empty plan is all zeros. */
 void plan_release(struct plan *plan);
-void plan_copy(struct plan *dst, const struct plan *src); /* deep; dst is overwritten, not released */
+void plan_copy(struct plan *dst,
+	       const struct plan *src); /* deep; dst is overwritten, not released */
 
 /* Release one element's contents (not the struct). */
 void plan_class_release(struct plan_class *cls);
@@ -123,13 +124,15 @@ json_t *plan_to_json(const struct plan *plan, int64_t now_ns, int64_t ttl_ms);
  * boost, every boost that is named has a clock) and build a normalized plan; deadlines are counted from
  * `now_ns`.  Unknown members are ignored.  -EINVAL with err naming the member;
  * ret_plan is written on success only. */
-must_check int plan_from_json(const json_t *json, int64_t now_ns, struct plan *ret_plan, struct err *err);
+must_check int plan_from_json(const json_t *json, int64_t now_ns, struct plan *ret_plan,
+			      struct err *err);
 
 /* --- lib/plan_delta.c: the difference of two plans. --- */
 
 /* {"classes":{"set":[..],"del":[ids]},"targets":{"set":[..],"del":[uids]},"boosts":[..]} that turns `from`
  * into `to`; the boosts are always those of `to`, whole.  Never NULL. */
-json_t *plan_delta_to_json(const struct plan *from, const struct plan *to, int64_t now_ns, int64_t ttl_ms);
+json_t *plan_delta_to_json(const struct plan *from, const struct plan *to, int64_t now_ns,
+			   int64_t ttl_ms);
 
 /* Apply such a delta: a new plan, `from` is left alone.  Same checks as plan_from_json(). */
 must_check int plan_delta_apply(const struct plan *from, const json_t *delta, int64_t now_ns,
@@ -137,6 +140,7 @@ must_check int plan_delta_apply(const struct plan *from, const json_t *delta, in
 
 /* Refresh clocks: for each {"id","expires_in_ms","ttl_ms"} of `boosts` that the plan has, set the
  * deadlines.  Ids that the plan lacks are ignored.  Returns the number refreshed, or -EINVAL. */
-must_check int plan_refresh_boosts(struct plan *plan, const json_t *boosts, int64_t now_ns, struct err *err);
+must_check int plan_refresh_boosts(struct plan *plan, const json_t *boosts, int64_t now_ns,
+				   struct err *err);
 
 #endif

@@ -14,7 +14,7 @@ static int caps_from_json(const json_t *obj, uint32_t *ret_caps, struct err *err
 	size_t i;
 	int r = json_get_array(obj, "caps", 32, &names, err);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_array_foreach(names, i, name)
 	{
@@ -51,14 +51,14 @@ static int step_from_json(const json_t *item, struct plan_step *step, struct err
 		r = caps_from_json(item, &step->caps, err);
 	if (r == 0)
 		r = json_get_array(item, "boosts", LIMIT_PLAN_BOOSTS, &names, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	step->rate_hz = (uint32_t)hz;
 	for (size_t i = 0; i < json_array_size(names); i++) {
 		const char *name = NULL;
 
 		r = boost_name(names, i, &name, err);
-		if (r < 0)
+		if (r != 0)
 			return r;
 		GROW(step->boost, step->boost_nr);
 		step->boost[step->boost_nr++] = xstrdup(name);
@@ -75,7 +75,7 @@ static int class_from_json(const json_t *item, struct plan_class *cls, struct er
 
 	if (r == 0)
 		r = json_get_array(item, "steps", LIMIT_PLAN_STEPS, &steps, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	cls->id = xstrdup(id);
 	json_array_foreach(steps, i, step)
@@ -83,7 +83,7 @@ static int class_from_json(const json_t *item, struct plan_class *cls, struct er
 		GROW(cls->step, cls->step_nr);
 		cls->step[cls->step_nr] = (struct plan_step){ 0 };
 		r = step_from_json(step, &cls->step[cls->step_nr++], err);
-		if (r < 0)
+		if (r != 0)
 			return err_wrap(err, r, "steps[%zu]", i);
 	}
 	if (!cls->step_nr)
@@ -127,7 +127,7 @@ static int container_from_json(const json_t *item, struct plan_container *contai
 		r = json_get_opt_name(item, "cgroup", LIMIT_PLAN_CGROUP_BYTES, &cgroup, err);
 	if (r == 0 && json_object_get(item, "class"))
 		r = json_get_text(item, "class", LIMIT_PLAN_ID_BYTES, &class_id, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (cgroup && !is_cgroup_path(cgroup))
 		return err_set(err, -EINVAL, "cgroup: must be an absolute path without \"..\"");
@@ -144,23 +144,41 @@ static int containers_from_json(const json_t *item, struct plan_target *target, 
 	size_t i;
 	int r = json_get_array(item, "containers", LIMIT_PLAN_CONTAINERS, &containers, err);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_array_foreach(containers, i, container)
 	{
 		GROW(target->container, target->container_nr);
 		target->container[target->container_nr] = (struct plan_container){ 0 };
 		r = container_from_json(container, &target->container[target->container_nr++], err);
-		if (r < 0)
+		if (r != 0)
 			return err_wrap(err, r, "containers[%zu]", i);
 	}
+	return 0;
+}
+
+static int label_from_json(const json_t *labels, const char *key, struct plan_target *target,
+			   struct err *err)
+{
+	size_t len = strlen(key);
+	const char *text;
+	int r;
+
+	if (!len || len > LIMIT_PLAN_LABEL_BYTES || !json_text_is_plain(key, len))
+		return err_set(err, -EINVAL, "labels: a key is not a label name");
+	r = json_get_text(labels, key, LIMIT_NAME_BYTES, &text, err);
+	if (r != 0)
+		return err_wrap(err, r, "labels");
+	GROW(target->label, target->label_nr);
+	target->label[target->label_nr++] =
+		(struct plan_label){ .key = xstrdup(key), .value = xstrdup(text) };
 	return 0;
 }
 
 static int labels_from_json(const json_t *item, struct plan_target *target, struct err *err)
 {
 	json_t *labels = json_object_get(item, "labels");
-	const char *key, *text;
+	const char *key;
 	json_t *value;
 	int r;
 
@@ -171,16 +189,9 @@ static int labels_from_json(const json_t *item, struct plan_target *target, stru
 			       LIMIT_PLAN_LABELS);
 	json_object_foreach(labels, key, value)
 	{
-		size_t len = strlen(key);
-
-		if (!len || len > LIMIT_PLAN_LABEL_BYTES || !json_text_is_plain(key, len))
-			return err_set(err, -EINVAL, "labels: a key is not a label name");
-		r = json_get_text(labels, key, LIMIT_NAME_BYTES, &text, err);
-		if (r < 0)
-			return err_wrap(err, r, "labels");
-		GROW(target->label, target->label_nr);
-		target->label[target->label_nr++] =
-			(struct plan_label){ .key = xstrdup(key), .value = xstrdup(text) };
+		r = label_from_json(labels, key, target, err);
+		if (r != 0)
+			return r;
 	}
 	return 0;
 }
@@ -198,7 +209,7 @@ static int target_from_json(const json_t *item, struct plan_target *target, stru
 		r = json_get_text(item, "class", LIMIT_PLAN_ID_BYTES, &class_id, err);
 	if (r == 0)
 		r = json_get_opt_name(item, "service", LIMIT_NAME_BYTES, &service, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	target->uid = xstrdup(uid);
 	target->ns = xstrdup(ns);
@@ -215,14 +226,14 @@ int plan_classes_from_json(const json_t *obj, const char *key, struct plan *plan
 	size_t i;
 	int r = json_get_array(obj, key, LIMIT_PLAN_CLASSES, &items, err);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_array_foreach(items, i, item)
 	{
 		GROW(plan->cls, plan->cls_nr);
 		plan->cls[plan->cls_nr] = (struct plan_class){ 0 };
 		r = class_from_json(item, &plan->cls[plan->cls_nr++], err);
-		if (r < 0)
+		if (r != 0)
 			return err_wrap(err, r, "%s[%zu]", key, i);
 	}
 	return 0;
@@ -234,14 +245,14 @@ int plan_targets_from_json(const json_t *obj, const char *key, struct plan *plan
 	size_t i;
 	int r = json_get_array(obj, key, LIMIT_PLAN_TARGETS, &items, err);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_array_foreach(items, i, item)
 	{
 		GROW(plan->target, plan->target_nr);
 		plan->target[plan->target_nr] = (struct plan_target){ 0 };
 		r = target_from_json(item, &plan->target[plan->target_nr++], err);
-		if (r < 0)
+		if (r != 0)
 			return err_wrap(err, r, "%s[%zu]", key, i);
 	}
 	return 0;
@@ -259,7 +270,7 @@ int plan_boost_from_json(const json_t *item, int64_t now_ns, const char **ret_id
 		r = json_get_int(item, "expires_in_ms", 0, max_ms, &expires_in_ms, err);
 	if (r == 0)
 		r = json_get_int(item, "ttl_ms", 0, max_ms, &ttl_ms, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*ret_id = id;
 	ret_clock->expires_ns = now_ns + expires_in_ms * NSEC_PER_MSEC;
@@ -274,7 +285,7 @@ int plan_boosts_from_json(const json_t *obj, const char *key, int64_t now_ns, st
 	size_t i;
 	int r = json_get_array(obj, key, LIMIT_PLAN_BOOSTS, &items, err);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_array_foreach(items, i, item)
 	{
@@ -282,7 +293,7 @@ int plan_boosts_from_json(const json_t *obj, const char *key, int64_t now_ns, st
 		const char *id;
 
 		r = plan_boost_from_json(item, now_ns, &id, &boost, err);
-		if (r < 0)
+		if (r != 0)
 			return err_wrap(err, r, "%s[%zu]", key, i);
 		boost.id = xstrdup(id);
 		GROW(plan->boost, plan->boost_nr);
@@ -307,7 +318,7 @@ int plan_refresh_boosts(struct plan *plan, const json_t *boosts, int64_t now_ns,
 			const char *id;
 			int r = plan_boost_from_json(item, now_ns, &id, &clock, err);
 
-			if (r < 0)
+			if (r != 0)
 				return err_wrap(err, r, "boosts[%zu]", i);
 			boost = apply ? plan_find_boost(plan, id) : NULL;
 			if (!boost)

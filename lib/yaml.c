@@ -283,7 +283,7 @@ int yaml_parse(const char *text, size_t len, struct yaml_stream *ret_stream, str
 
 	if (!yaml_parser_initialize(&reader.parser))
 		return err_set(err, -ENOMEM, "out of memory");
-	if (len > LIMIT_MANIFEST_BYTES)
+	if (len > (size_t)LIMIT_MANIFEST_BYTES)
 		return err_set(err, -E2BIG, "larger than %d bytes", LIMIT_MANIFEST_BYTES);
 	yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, len);

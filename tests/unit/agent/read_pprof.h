@@ -2,10 +2,16 @@
 #ifndef TESTS_UNIT_AGENT_READ_PPROF_H
 #define TESTS_UNIT_AGENT_READ_PPROF_H
 
-/* Reading our profiles back.  For tests, after cmocka.h. */
+/* Reading our profiles back. */
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <zlib.h>
+
+#include <cmocka.h>
 
 #include "lib/base.h"
 #include "proto/pprof.pb-c.h"
