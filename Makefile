@@ -113,6 +113,8 @@ demo: all tools
 	$(Q)B=$(B) e2e/demo.sh
 e2e: all tools
 	$(Q)B=$(B) e2e/run.sh $(E2E)
+e2e-kernels: all tools $(B)/unit/agent/test_sampler_kernel
+	$(Q)B=$(B) python3 -B e2e/kernels.py
 bench: all tools $(BENCHES)
 	$(Q)B=$(B) bench/run.sh $(BENCH)
 
@@ -152,12 +154,13 @@ help:
 ## make check      unit tests and the layer check; add SANITIZE=address,undefined for ASan and UBSan
 ## make test       everything CI runs: lint, check, sanitizers, fuzz, e2e
 ## make e2e        end to end on the real kernel (root); E2E=NAME runs one
+## make e2e-kernels  the agent on Debian 12's kernel 6.1, in qemu (no root; a minute or two)
 ## make bench      the figures of docs/performance.md; BENCH=NAME runs one
 ## make fuzz       every fuzz target for RUNS inputs (20000)
 ## make lint       headers alone, clang-format, clang-tidy
 ## make format     reformat the sources
 ## make install    into $(DESTDIR)$(PREFIX)/bin
 ## make clean      remove what was built
-.PHONY: all tools check fuzz lint lint-headers format deps test demo e2e bench install clean help
+.PHONY: all tools check fuzz lint lint-headers format deps test demo e2e e2e-kernels bench install clean help
 .SECONDARY:
 -include $(shell find $(B) $(B)-fuzz -name '*.d' 2>/dev/null)

@@ -123,19 +123,38 @@ static int memory_hierarchy(struct err *err)
 	return hierarchy;
 }
 
-/* Enough for every sample of a 10 s window at 200 Hz to have its own stack on small nodes; beyond,
- * the ring buffer takes over. */
+/* Room for 2048 distinct stacks a CPU in a window, which is every sample's own for 10 s at 200 Hz, on
+ * up to 6 CPUs.  More CPUs share that (64 have 39 MB of maps in all): the processes of one service
+ * have stacks in common.  A sample that finds the map full goes by the ring buffer, whole, and is
+ * counted as overflow; so that ring grows with the CPUs. */
+#define ROWS_MIN 4096
+#define ROWS_PER_CPU 2048
+#define ROWS_MAX 12288
+#define RING_MIN (512U * 1024)
+#define RING_MAX (4U * 1024 * 1024)
+
+/* 256 KB a CPU; the kernel wants a power of two. */
+static uint32_t ring_bytes(int cpus)
+{
+	uint32_t bytes = RING_MIN;
+
+	while (bytes < RING_MAX && bytes / (256 * 1024) < (uint32_t)cpus)
+		bytes *= 2;
+	return bytes;
+}
+
 static void size_maps(struct sampler *s, const struct sampler_options *options)
 {
 	struct sampler_bpf *skel = s->skel;
 	uint32_t rows = options->rows;
 
 	if (!rows)
-		rows = MIN(MAX(2048 * (uint32_t)s->possible_cpus, 4096U), 65536U);
+		rows = MIN(MAX(ROWS_PER_CPU * (uint32_t)s->possible_cpus, ROWS_MIN), ROWS_MAX);
 	bpf_map__set_max_entries(skel->maps.counts0, rows);
 	bpf_map__set_max_entries(skel->maps.counts1, rows);
 	bpf_map__set_max_entries(skel->maps.stacks0, 3 * rows);
 	bpf_map__set_max_entries(skel->maps.stacks1, 3 * rows);
+	bpf_map__set_max_entries(skel->maps.overflow, ring_bytes(s->possible_cpus));
 	skel->rodata->prof_slots = options->slots ? options->slots : PROF_SLOTS;
 	bpf_map__set_max_entries(skel->maps.states,
 				 skel->rodata->prof_slots * (uint32_t)s->possible_cpus);

@@ -158,15 +158,19 @@ static __always_inline void report_process(const struct prof_key *key, struct pr
 		bpf_map_update_elem(&processes, &process, &told, BPF_ANY);
 }
 
+/* The loop counts in a variable of its own: verifiers before 6.2 forget what is in a key once a
+ * helper has read it, and take the loop for endless. */
 static __always_inline long put_stack(void *stacks, __u64 hash, const __u64 *ip, __u32 nr)
 {
 	struct prof_stack_key key = { .hash = hash, .nr = nr };
+	__u32 i;
 	long r;
 
-	for (key.chunk = 0; key.chunk < PROF_CHUNKS; key.chunk++) {
-		if (key.chunk * PROF_CHUNK >= nr)
+	for (i = 0; i < PROF_CHUNKS; i++) {
+		if (i * PROF_CHUNK >= nr)
 			break;
-		r = bpf_map_update_elem(stacks, &key, ip + key.chunk * PROF_CHUNK, BPF_NOEXIST);
+		key.chunk = i;
+		r = bpf_map_update_elem(stacks, &key, ip + i * PROF_CHUNK, BPF_NOEXIST);
 		if (r && r != -EEXIST)
 			return r;
 	}
@@ -214,7 +218,8 @@ static __noinline int store_set(struct prof_room *room)
  * time. */
 static __always_inline void send(struct prof_room *room, struct prof_stats *own)
 {
-	__u64 flags = bpf_ringbuf_query(&overflow, BPF_RB_AVAIL_DATA) > OVERFLOW_BYTES / 4
+	__u64 quarter = bpf_ringbuf_query(&overflow, BPF_RB_RING_SIZE) / 4;
+	__u64 flags = bpf_ringbuf_query(&overflow, BPF_RB_AVAIL_DATA) > quarter
 			      ? BPF_RB_FORCE_WAKEUP
 			      : BPF_RB_NO_WAKEUP;
 	__u64 frames = (room->ev.key.user_nr & 127) + (room->ev.key.kernel_nr & 127);

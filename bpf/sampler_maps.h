@@ -82,10 +82,9 @@ struct {
 	__uint(max_entries, 256 * 1024);
 } events SEC(".maps");
 
-#define OVERFLOW_BYTES (512 * 1024)
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, OVERFLOW_BYTES);
+	__uint(max_entries, 512 * 1024);
 } overflow SEC(".maps");
 
 #endif

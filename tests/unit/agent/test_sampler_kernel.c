@@ -300,7 +300,7 @@ static void it_is_small(void **state)
 	print_message("  verified instructions: %llu, maps: %llu bytes\n",
 		      (unsigned long long)cost.verified_insns,
 		      (unsigned long long)sampler_map_bytes(b->sampler));
-	assert_true(cost.verified_insns < 20000);
+	assert_true(cost.verified_insns < 30000); /* 6.1 walks the longest way */
 	if (sysconf(_SC_NPROCESSORS_CONF) <= 2)
 		assert_in_range(sampler_map_bytes(b->sampler), 1000000, 11 * 1024 * 1024);
 }
