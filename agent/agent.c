@@ -40,6 +40,7 @@ static void on_process_seen(void *ctx, uint32_t tgid, uint64_t mm, uint64_t cgro
 	struct agent *agent = ctx;
 
 	(void)cgroup;
+	sideband_drain(agent->sideband);
 	symbolizer_process_seen(agent->symbolizer, tgid, mm);
 }
 
@@ -53,6 +54,36 @@ static void on_ring(uv_poll_t *poll, int status, int events)
 	(void)sampler_poll(agent->sampler, RING_BATCH);
 	if (agent->stale)
 		agent_refresh_soon(agent);
+}
+
+static void on_side_event(void *ctx, const struct sideband_event *event)
+{
+	struct agent *agent = ctx;
+
+	symbolizer_side_event(agent->symbolizer, event);
+}
+
+static void on_side(uv_poll_t *poll, int status, int events)
+{
+	struct agent *agent = poll->data;
+
+	(void)status;
+	(void)events;
+	sideband_drain(agent->sideband);
+}
+
+/* Without it, processes that are gone before they are looked at have no names: that is all. */
+static void open_sideband(struct agent *agent)
+{
+	struct err err = ERR_INIT;
+
+	if (sideband_new(on_side_event, agent, &agent->sideband, &err) < 0) {
+		log_warn("short-lived processes will bear no names", LOG_ERR(&err));
+		return;
+	}
+	uv_poll_init(agent->loop, &agent->side, sideband_fd(agent->sideband));
+	agent->side.data = agent;
+	uv_poll_start(&agent->side, UV_READABLE, on_side);
 }
 
 /* --- what the scan tells --- */
@@ -290,6 +321,7 @@ int agent_new(uv_loop_t *loop, const struct settings *settings, struct metrics *
 	r = start(agent, err);
 	if (r == 0) {
 		start_timers(agent);
+		open_sideband(agent);
 		r = connect_client(agent, err);
 	}
 	if (r < 0) {
@@ -319,6 +351,7 @@ void agent_stop(struct agent *agent)
 	if (agent->sampling)
 		agent_window_finish(agent);
 	close_handle((uv_handle_t *)&agent->ring);
+	close_handle((uv_handle_t *)&agent->side);
 	close_handle((uv_handle_t *)&agent->refresh);
 	close_handle((uv_handle_t *)&agent->cycle);
 	close_handle((uv_handle_t *)&agent->window);
@@ -336,6 +369,7 @@ void agent_free(struct agent *agent)
 	agent_metrics_release(agent);
 	control_client_free(agent->client);
 	sampler_free(agent->sampler);
+	sideband_free(agent->sideband);
 	collect_free(agent->collect);
 	symbolizer_free(agent->symbolizer);
 	sink_file_free(agent->sink);

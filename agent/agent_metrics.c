@@ -182,7 +182,16 @@ static void set_symbolizer(struct agent *agent)
 	count(agent, "rubato_agent_frames_unresolved_total",
 	      "Frames that were given an address for a name.", (double)stats.frames_unresolved);
 	count(agent, "rubato_agent_processes_missed_total",
-	      "Processes gone before their mappings were read.", (double)stats.processes_missed);
+	      "Processes gone before their mappings were read, and not known otherwise.",
+	      (double)stats.processes_missed);
+	count(agent, "rubato_agent_processes_adopted_total",
+	      "Processes gone likewise, whose mappings the kernel had told.",
+	      (double)stats.processes_adopted);
+	count(agent, "rubato_agent_process_records_lost_total",
+	      "The kernel's records of processes for which a ring had no room.",
+	      (double)sideband_lost(agent->sideband));
+	set(agent, "rubato_agent_process_ring_bytes", "Kernel memory of those rings.",
+	    (double)sideband_bytes(agent->sideband));
 	count(agent, "rubato_agent_files_refused_total", "Mapped files that are no ELF we read.",
 	      (double)stats.files_refused);
 	set(agent, "rubato_agent_processes", "Processes whose mappings are kept.",

@@ -15,6 +15,7 @@
 #include "agent/control_client.h"
 #include "agent/resolve.h"
 #include "agent/sampler.h"
+#include "agent/sideband.h"
 #include "agent/sink_file.h"
 #include "agent/symbolize.h"
 
@@ -51,6 +52,7 @@ struct agent {
 	struct sampler *sampler;
 	struct collect *collect;
 	struct symbolizer *symbolizer;
+	struct sideband *sideband;     /* NULL = none */
 	struct sink_file *sink;	       /* NULL = none */
 	struct control_client *client; /* NULL = none */
 
@@ -76,6 +78,7 @@ struct agent {
 	size_t watch_nr;
 
 	uv_poll_t ring;
+	uv_poll_t side;
 	uv_timer_t rescan, sweep;
 	int64_t scanned_ns;
 	uint64_t *seen; /* of the scan that runs */

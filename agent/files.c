@@ -243,6 +243,30 @@ uint32_t files_get(struct files *files, const struct file_place *place)
 	return file->id;
 }
 
+/* Our descriptor keeps the inode from being given to another file; what is left is a change in place. */
+static bool unchanged(const struct file *file)
+{
+	struct statx st;
+
+	return statx(file->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE | STATX_MTIME,
+		     &st) == 0 &&
+	       st.stx_size == file->size &&
+	       st.stx_mtime.tv_sec * NSEC_PER_SEC + st.stx_mtime.tv_nsec == file->mtime_ns;
+}
+
+uint32_t files_held(struct files *files, dev_t dev, uint64_t ino)
+{
+	for (size_t i = files->nr; i > 0; i--) {
+		struct file *file = files->file[i - 1];
+
+		if (file->ino != ino || file->dev != dev || file->fd < 0 || !unchanged(file))
+			continue;
+		file->used = ++files->clock;
+		return file->id;
+	}
+	return FRAME_NAMED;
+}
+
 static ssize_t read_file(void *ctx, void *buf, size_t len, uint64_t offset)
 {
 	ssize_t nr = pread(*(const int *)ctx, buf, len, (off_t)offset);

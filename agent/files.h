@@ -48,6 +48,10 @@ void files_free(struct files *files);
 /* The file of an executable mapping; opens it if it is new or was closed. */
 uint32_t files_get(struct files *files, const struct file_place *place);
 
+/* The id of the file that is this inode now, if we hold it open and it is as it was; FRAME_NAMED = not known.  For
+ * a mapping of a process that is gone. */
+uint32_t files_held(struct files *files, dev_t dev, uint64_t ino);
+
 /* A file by its id, or NULL when it was forgotten. */
 struct file *files_find(struct files *files, uint32_t id);
 

@@ -27,6 +27,8 @@ struct proc {
 	uint32_t main_file;
 	int64_t read_ns, used_ns;
 	bool missed; /* never read */
+	struct image *image
+		[2]; /* what the kernel told: for one that is gone before it was read, or read well */
 	bool dead;   /* procs_reap() found it gone */
 };
 
@@ -35,15 +37,17 @@ struct procs {
 	size_t nr, mapping_nr;
 	int proc_fd;
 	struct files *files;
-	uint64_t missed;
+	const struct images *images;
+	uint64_t missed, adopted;
 };
 
-struct procs *procs_new(const char *proc, struct files *files)
+struct procs *procs_new(const char *proc, struct files *files, const struct images *images)
 {
 	struct procs *procs = xcalloc(1, sizeof(*procs));
 
 	procs->proc_fd = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	procs->files = files;
+	procs->images = images;
 	return procs;
 }
 
@@ -55,6 +59,11 @@ size_t procs_nr(const struct procs *procs)
 uint64_t procs_missed(const struct procs *procs)
 {
 	return procs->missed;
+}
+
+uint64_t procs_adopted(const struct procs *procs)
+{
+	return procs->adopted;
 }
 
 uint32_t procs_main_file(const struct proc *proc)
@@ -70,6 +79,8 @@ static void drop(struct procs *procs, struct proc **link)
 	*link = proc->next;
 	procs->nr--;
 	procs->mapping_nr -= proc->mapping_nr;
+	image_put(proc->image[0]);
+	image_put(proc->image[1]);
 	free(proc->mapping);
 	free(proc);
 }
@@ -193,6 +204,19 @@ static void read_maps(struct procs *procs, struct proc *proc, int64_t now_ns)
 	proc->main_file = read.main_file;
 }
 
+/* Hold what the kernel told of it. */
+static void adopt(struct procs *procs, struct proc *proc)
+{
+	bool told = proc->image[0] || proc->image[1];
+
+	if (!told) {
+		images_get(procs->images, proc->tgid, proc->image);
+		told = proc->image[0] || proc->image[1];
+		procs->adopted += told && proc->mapping_nr == 0;
+	}
+	proc->missed = proc->mapping_nr == 0 && !told;
+}
+
 static struct proc *add(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns)
 {
 	struct proc *proc = xcalloc(1, sizeof(*proc)), **bucket = bucket_of(procs, tgid);
@@ -204,7 +228,7 @@ static struct proc *add(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t
 	*bucket = proc;
 	procs->nr++;
 	read_maps(procs, proc, now_ns);
-	proc->missed = proc->mapping_nr == 0;
+	adopt(procs, proc);
 	procs->missed += proc->missed;
 	while (procs->nr > PROCS_MAX || (procs->mapping_nr > PROCS_MAPPINGS && procs->nr > 1))
 		drop_oldest(procs, proc);
@@ -229,7 +253,7 @@ void procs_seen(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns)
 		proc = add(procs, tgid, mm, now_ns);
 	mark_others(procs, proc);
 	proc->dead = false;
-	proc->missed = proc->mapping_nr == 0;
+	adopt(procs, proc);
 }
 
 /* A sample of an image that is not known, of a process that is known by another: it has ended. */
@@ -270,6 +294,30 @@ static const struct mapping *find_mapping(const struct proc *proc, uint64_t addr
 	return &proc->mapping[low];
 }
 
+/* Which of the two it was: the one that has code at the address, the later one first. */
+static struct frame told_frame(struct procs *procs, const struct proc *proc, uint64_t addr)
+{
+	struct frame frame = { .file = FRAME_NAMED };
+
+	frame.addr = proc->mapping_nr == 0 ? FRAME_EXITED : FRAME_UNKNOWN;
+
+	for (size_t i = 0; i < ARRAY_SIZE(proc->image); i++) {
+		const struct sideband_mapping *found = image_find(proc->image[i], addr);
+
+		if (!found)
+			continue;
+		if (found->ino == 0) {
+			frame.addr = found->vdso ? FRAME_VDSO : FRAME_ANON;
+			return frame;
+		}
+		frame.file = files_held(procs->files, found->dev, found->ino);
+		if (frame.file != FRAME_NAMED)
+			frame.addr = addr - found->start + found->offset;
+		return frame;
+	}
+	return frame;
+}
+
 struct frame procs_frame(struct procs *procs, struct proc *proc, uint64_t addr, int64_t now_ns)
 {
 	const struct mapping *mapping = find_mapping(proc, addr);
@@ -279,7 +327,7 @@ struct frame procs_frame(struct procs *procs, struct proc *proc, uint64_t addr, 
 		mapping = find_mapping(proc, addr);
 	}
 	if (!mapping)
-		return (struct frame){ .file = FRAME_NAMED, .addr = FRAME_UNKNOWN };
+		return told_frame(procs, proc, addr);
 	if (mapping->file == FRAME_NAMED)
 		return (struct frame){ .file = FRAME_NAMED, .addr = mapping->offset };
 	return (struct frame){

@@ -7,9 +7,13 @@
  * A process image is (tgid, mm): exec makes a new one.  Its mappings are read when it is first seen, and
  * again (at most once in PROCS_REFRESH_NS) when an address is in none of them.  Bounded: the least
  * recently used go.
+ *
+ * A process that is gone before they could be read is given those that the kernel told of (agent/images.h), as far
+ * as their files are open for the sake of another process.
  */
 
 #include "agent/files.h"
+#include "agent/images.h"
 #include "agent/profile.h"
 #include "lib/base.h"
 
@@ -20,8 +24,8 @@
 struct proc;
 struct procs;
 
-/* `proc` is the path of the procfs.  `files` is borrowed. */
-struct procs *procs_new(const char *proc, struct files *files);
+/* `proc` is the path of the procfs.  `files` and `images` are borrowed. */
+struct procs *procs_new(const char *proc, struct files *files, const struct images *images);
 void procs_free(struct procs *procs);
 
 /* Read the mappings of a process image now; what was known of the process's earlier images goes. */
@@ -45,6 +49,7 @@ void procs_reopen(struct procs *procs, uint32_t file, int64_t now_ns);
 void procs_reap(struct procs *procs);
 
 size_t procs_nr(const struct procs *procs);
-uint64_t procs_missed(const struct procs *procs); /* gone before they were read */
+uint64_t procs_missed(const struct procs *procs);  /* gone, and nothing is known of them */
+uint64_t procs_adopted(const struct procs *procs); /* gone, but the kernel had told */
 
 #endif

@@ -5,12 +5,14 @@
 #include <time.h>
 
 #include "agent/files.h"
+#include "agent/images.h"
 #include "agent/lookup.h"
 #include "agent/procs.h"
 #include "agent/sampler.h"
 
 struct symbolizer {
 	struct files *files;
+	struct images *images;
 	struct procs *procs;
 	struct lookup *lookup;
 };
@@ -29,7 +31,8 @@ struct symbolizer *symbolizer_new(const struct symbolizer_options *options)
 	const char *proc = options && options->proc ? options->proc : "/proc";
 
 	symbolizer->files = files_new();
-	symbolizer->procs = procs_new(proc, symbolizer->files);
+	symbolizer->images = images_new();
+	symbolizer->procs = procs_new(proc, symbolizer->files, symbolizer->images);
 	symbolizer->lookup = lookup_new(proc, symbolizer->files, symbolizer->procs, monotonic_ns());
 	return symbolizer;
 }
@@ -40,6 +43,7 @@ void symbolizer_free(struct symbolizer *symbolizer)
 		return;
 	lookup_free(symbolizer->lookup);
 	procs_free(symbolizer->procs);
+	images_free(symbolizer->images);
 	files_free(symbolizer->files);
 	free(symbolizer);
 }
@@ -52,6 +56,11 @@ bool symbolizer_step(struct symbolizer *symbolizer)
 bool symbolizer_reading(const struct symbolizer *symbolizer)
 {
 	return lookup_reading(symbolizer->lookup);
+}
+
+void symbolizer_side_event(struct symbolizer *symbolizer, const struct sideband_event *event)
+{
+	images_take(symbolizer->images, event);
 }
 
 void symbolizer_process_seen(struct symbolizer *symbolizer, uint32_t tgid, uint64_t mm)
@@ -154,6 +163,7 @@ void symbolizer_stats(const struct symbolizer *symbolizer, struct symbolizer_sta
 {
 	*ret_stats = (struct symbolizer_stats){
 		.processes_missed = procs_missed(symbolizer->procs),
+		.processes_adopted = procs_adopted(symbolizer->procs),
 		.files_refused = files_refused(symbolizer->files),
 		.processes = procs_nr(symbolizer->procs),
 		.files = files_nr(symbolizer->files),

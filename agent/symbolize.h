@@ -15,6 +15,7 @@
 #include "lib/err.h"
 
 struct sample;
+struct sideband_event;
 struct symbolizer;
 
 struct symbolizer_options {
@@ -27,6 +28,7 @@ struct symbolizer_stats {
 		frames_unresolved;	  /* names found, and fallbacks such as "libc.so.6+0x12" */
 	uint64_t processes_missed;	  /* gone before their mappings were read */
 	uint64_t files_refused;		  /* no ELF we can read, or a file system that may block */
+	uint64_t processes_adopted;	  /* gone likewise, but the kernel had told of them */
 	uint64_t processes, files, names; /* kept now */
 	bool kernel;			  /* kernel symbols are readable (CAP_SYSLOG) */
 };
@@ -39,6 +41,9 @@ void symbolizer_free(struct symbolizer *symbolizer);
  * ones begin with a symbolizer_resolve() that met an unknown module. */
 bool symbolizer_step(struct symbolizer *symbolizer);
 bool symbolizer_reading(const struct symbolizer *symbolizer);
+
+/* The kernel told of a process (agent/sideband.h): kept for those that are gone too soon. */
+void symbolizer_side_event(struct symbolizer *symbolizer, const struct sideband_event *event);
 
 /* A process image was seen for the first time: read its mappings now, before it is gone. */
 void symbolizer_process_seen(struct symbolizer *symbolizer, uint32_t tgid, uint64_t mm);

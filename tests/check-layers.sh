@@ -15,7 +15,7 @@ core="controller/fields controller/rfc3339 controller/model_policy controller/mo
 	controller/tracked controller/source_table agent/cgroup_name agent/cgroups agent/cgroups_bind
 	agent/plan_index agent/table agent/resolve agent/cgroup_mount agent/collect
 	agent/procmap agent/profile agent/pprof agent/pprof_writer agent/elf agent/elf_symbols agent/kallsyms
-	agent/demangle agent/names
+	agent/demangle agent/names agent/images agent/sideband_parse
 	lib/err lib/buf lib/caps lib/json lib/plan lib/plan_json lib/plan_delta lib/duration lib/utf8 lib/yaml lib/yaml_scalar lib/plan_hash lib/plan_parse lib/opamp lib/backoff
 	controller/hub_fsm agent/client_fsm"
 for module in $core; do

@@ -13,7 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/procmap.h"
 #include "agent/sampler.h"
+#include "agent/sideband_parse.h"
 #include "agent/symbolize.h"
 #include "tests/unit/agent/read_pprof.h"
 
@@ -147,6 +149,52 @@ static void a_process_that_is_gone_keeps_its_cpu_time(void **state)
 	symbolizer_free(symbolizer);
 }
 
+/* What the kernel would tell of a process that runs this program. */
+static void tell(struct symbolizer *symbolizer, uint32_t pid)
+{
+	struct sideband_event event = { .type = SIDEBAND_EXEC, .pid = pid };
+	char text[PROCMAP_PATH_BYTES];
+	struct procmap_line line;
+	FILE *maps = fopen("/proc/self/maps", "re");
+
+	symbolizer_side_event(symbolizer, &event);
+	event.type = SIDEBAND_MMAP;
+	while (fgets(text, sizeof(text), maps)) {
+		if (!procmap_parse(text, strlen(text), &line) || !line.executable)
+			continue;
+		event.mapping = (struct sideband_mapping){ .start = line.start,
+							   .end = line.end,
+							   .offset = line.offset,
+							   .ino = line.ino,
+							   .dev = line.dev };
+		symbolizer_side_event(symbolizer, &event);
+	}
+	fclose(maps);
+}
+
+static void one_that_is_gone_is_named_by_what_the_kernel_told(void **state)
+{
+	uint64_t user[] = { (uint64_t)a_leaf_function + 1, (uint64_t)its_caller + 8 };
+	struct symbolizer *symbolizer = symbolizer_new(NULL);
+	struct profile *profile = profile_new();
+	pid_t alive = child(), gone = child();
+	struct sample sample[] = { stack_of(alive, user, 2), stack_of(gone, user, 2) };
+
+	(void)state;
+	tell(symbolizer, (uint32_t)gone);
+	end(gone);
+	/* Nobody who is alive has opened the file yet. */
+	symbolizer_process_seen(symbolizer, (uint32_t)gone, sample[1].mm);
+	symbolizer_process_seen(symbolizer, (uint32_t)alive, sample[0].mm);
+	for (size_t i = 0; i < 2; i++)
+		symbolizer_add(symbolizer, profile, &sample[i]);
+	end(alive);
+	assert_int_equal(profile->row_nr, 1);
+	assert_int_equal(profile->cpu_ns, 2 * 52631579);
+	profile_free(profile);
+	symbolizer_free(symbolizer);
+}
+
 static void an_address_outside_all_mappings_is_unknown(void **state)
 {
 	uint64_t user[] = { 0x10 };
@@ -172,6 +220,7 @@ int main(void)
 		cmocka_unit_test(a_living_process_is_named),
 		cmocka_unit_test(two_processes_of_one_program_merge),
 		cmocka_unit_test(a_process_that_is_gone_keeps_its_cpu_time),
+		cmocka_unit_test(one_that_is_gone_is_named_by_what_the_kernel_told),
 		cmocka_unit_test(an_address_outside_all_mappings_is_unknown),
 	};
 
