@@ -17,7 +17,8 @@ core="controller/fields controller/rfc3339 controller/model_policy controller/mo
 	agent/procmap agent/profile agent/pprof agent/pprof_writer agent/elf agent/elf_symbols agent/kallsyms
 	agent/demangle agent/names agent/images agent/sideband_parse
 	lib/err lib/buf lib/caps lib/json lib/plan lib/plan_json lib/plan_delta lib/duration lib/utf8 lib/yaml lib/yaml_scalar lib/plan_hash lib/plan_parse lib/opamp lib/backoff
-	controller/hub_fsm agent/client_fsm"
+	controller/hub_fsm agent/client_fsm controller/jwt controller/token_review
+	controller/token_cache controller/kube_event"
 for module in $core; do
 	deny "$io|lib/(log|loop|http)\\.h" "$module.c" "$module.h"
 done
