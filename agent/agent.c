@@ -211,6 +211,7 @@ static int connect_client(struct agent *agent, struct err *err)
 		.cert_file = s->tls_cert,
 		.key_file = s->tls_key,
 		.ca_file = s->tls_ca,
+		.token_file = s->token_file,
 		.state_dir = s->state_dir,
 		.max_rate_hz = s->max_sample_rate_hz,
 		.metrics = agent->metrics,

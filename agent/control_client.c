@@ -89,6 +89,7 @@ static void own_options(struct control_client_options *options)
 	options->cert_file = own(options->cert_file);
 	options->key_file = own(options->key_file);
 	options->ca_file = own(options->ca_file);
+	options->token_file = own(options->token_file);
 	options->state_dir = own(options->state_dir);
 }
 
@@ -128,10 +129,12 @@ static void client_release(struct control_client *client)
 	free((char *)options->cert_file);
 	free((char *)options->key_file);
 	free((char *)options->ca_file);
+	free((char *)options->token_file);
 	free((char *)options->state_dir);
 	if (client->plan)
 		plan_release(client->plan);
 	free(client->plan);
+	control_token_forget(client);
 	free(client->rx);
 }
 

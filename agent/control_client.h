@@ -24,6 +24,9 @@ struct control_client_options {
 	const char *server_name;	  /* the name its certificate must bear; NULL = HOST */
 	const char *cert_file, *key_file; /* our client certificate; its CN is the node's name */
 	const char *ca_file;
+	/* A Kubernetes ServiceAccount token that says who we are, read at each connection since it is
+	 * replaced every hour; NULL = our certificate says it. */
+	const char *token_file;
 	const char *state_dir;	 /* last good plan and highest epoch; NULL = keep none */
 	uint32_t max_rate_hz;	 /* our ceiling, reported */
 	struct metrics *metrics; /* may be NULL */

@@ -20,6 +20,7 @@ static void forget_connection(struct control_client *client)
 	client->hello_due = client->answer_due = false;
 	client->close_code = 0;
 	client->said_bye = false;
+	control_token_forget(client);
 	free(TAKE_PTR(client->rx));
 	client->rx_len = client->rx_size = 0;
 }
@@ -95,10 +96,16 @@ static void dial(struct control_client *client)
 		.local_protocol_name = "opamp",
 		.retry_and_idle_policy = &ws_liveness,
 	};
+	struct err err = ERR_INIT;
 	struct lws *wsi;
 
+	if (control_token_read(client, &err) < 0) {
+		on_lost(client, err.text);
+		return;
+	}
 	if (is_address(info.host)) /* OpenSSL's check of names does not know addresses: see below */
 		info.ssl_connection |= LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
+	client->lost_why[0] = '\0';
 	info.pwsi = &client->wsi;
 	wsi = lws_client_connect_via_info(&info);
 	if (wsi)
@@ -249,7 +256,6 @@ static int on_receive(struct control_client *client, const void *bytes, size_t l
 	return 0;
 }
 
-/* Nothing but the upgrade has been said so far. */
 static bool address_is_certified(struct control_client *client)
 {
 	SSL *ssl = lws_get_ssl(client->wsi);
@@ -260,13 +266,21 @@ static bool address_is_certified(struct control_client *client)
 	return good;
 }
 
-static int on_established(struct control_client *client)
+/* TLS stands, and the peer is one of our CA's.  Whoever it is must not see the token before its name
+ * was checked; OpenSSL has checked host names by now, addresses it has not. */
+static int on_upgrade(struct control_client *client, struct lws *wsi, unsigned char **at,
+		      size_t len)
 {
 	if (is_address(server_name(client)) && !address_is_certified(client)) {
 		snprintf(client->lost_why, sizeof(client->lost_why),
 			 "the certificate is not for %.80s", server_name(client));
 		return -1;
 	}
+	return control_token_put(client, wsi, at, *at + len);
+}
+
+static int on_established(struct control_client *client)
+{
 	snprintf(client->lost_why, sizeof(client->lost_why), "the connection broke");
 	client_fsm_connected(&client->fsm, now_boot_ns());
 	control_arm(client);
@@ -297,6 +311,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	if (!client || wsi != client->wsi)
 		return 0;
 	switch (reason) {
+	case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
+		return on_upgrade(client, wsi, in, len);
 	case LWS_CALLBACK_CLIENT_ESTABLISHED:
 		return on_established(client);
 	case LWS_CALLBACK_CLIENT_RECEIVE:
@@ -307,7 +323,9 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		on_peer_close(client, in, len);
 		return 0;
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-		on_lost(client, in ? (const char *)in : "cannot connect");
+		on_lost(client, client->lost_why[0] ? client->lost_why
+				: in		    ? (const char *)in
+						    : "cannot connect");
 		return 0;
 	case LWS_CALLBACK_CLIENT_CLOSED:
 		on_lost(client, client->lost_why);

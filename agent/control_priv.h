@@ -7,6 +7,7 @@
  *	control_client.c	life, timers, the public functions
  *	control_client_plan.c	messages, plans, boosts
  *	control_client_disk.c	the last good plan and the highest epoch
+ *	control_client_token.c	the bearer token
  *	control_client_ws.c	addresses, the connection, bytes in and out
  */
 
@@ -42,6 +43,7 @@ struct control_client {
 	bool dirty; /* not on disk yet */
 
 	/* The connection. */
+	char *token;	 /* from reading the file until the upgrade is written */
 	struct lws *wsi; /* NULL = none; callbacks of others are ignored */
 	bool in_session;
 	uint8_t uid[OPAMP_UID_BYTES];
@@ -90,6 +92,14 @@ void control_on_message(struct control_client *client);
 /* Re-apply if a boost has ended. */
 void control_check_boosts(struct control_client *client);
 void control_answer_init(const struct control_client *client, struct control_applied *answer);
+
+/* control_client_token.c */
+/* Read the file; 0 also when there is none to read.  -EINVAL, -ENOENT, ... with a sentence. */
+must_check int control_token_read(struct control_client *client, struct err *err);
+void control_token_forget(struct control_client *client);
+/* Add the header at *at; -1 = there is no room. */
+must_check int control_token_put(struct control_client *client, struct lws *wsi, unsigned char **at,
+				 unsigned char *end);
 
 /* control_client_ws.c */
 extern const struct lws_protocols control_protocols[];

@@ -31,7 +31,7 @@
 	"  Read a profile:\n"                                                                      \
 	"    go tool pprof -http=: /tmp/profiles/NAMESPACE/POD/CONTAINER/*.pb.gz\n"
 
-#define TABLE_NR 16
+#define TABLE_NR 17
 
 static void fill_table(struct settings *s, struct option_def def[TABLE_NR])
 {
@@ -46,6 +46,9 @@ static void fill_table(struct settings *s, struct option_def def[TABLE_NR])
 		  .help = "the authorities that may vouch for the controller" },
 		{ "tls-server-name", OPTION_TEXT, &s->tls_server_name, .arg = "NAME",
 		  .help = "the name the controller's certificate must bear, if not HOST" },
+		{ "token-file", OPTION_TEXT, &s->token_file, .arg = "FILE",
+		  .help = "a ServiceAccount token that is sent along, for a controller in a "
+			  "cluster; read at each connection" },
 		{ "state-dir", OPTION_TEXT, &s->state_dir, .arg = "DIR",
 		  .help = "keeps the last good plan, for a start without a controller" },
 		{ "max-sample-rate", OPTION_U32, &s->max_sample_rate_hz, .fallback = "200",

@@ -11,8 +11,9 @@ struct settings {
 	char *controller; /* HOST:PORT; NULL = none: everything at the built-in default */
 	char *tls_server_name;
 	char *tls_cert, *tls_key, *tls_ca;
-	char *state_dir; /* NULL = keep nothing */
-	char *sink_file; /* directory; NULL = write no profiles */
+	char *token_file; /* NULL = the certificate says who we are */
+	char *state_dir;  /* NULL = keep nothing */
+	char *sink_file;  /* directory; NULL = write no profiles */
 	uint32_t sink_max_mb;
 	int64_t window_ns;
 	uint32_t max_sample_rate_hz;

@@ -296,6 +296,8 @@ int hub_new(uv_loop_t *loop, const struct hub_options *options, const struct hub
 			     .ctx = ctx,
 			     .ttl_ms = options->ttl_ms,
 			     .wake_ns = INT64_MAX,
+			     .authenticate = options->authenticate,
+			     .auth_ctx = options->auth_ctx,
 			     .metrics = options->metrics };
 	make_metrics(hub);
 	r = hub_epoch_next(options->state_file, time(NULL), &hub->epoch, err);

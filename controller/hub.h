@@ -17,6 +17,16 @@
 struct metrics;
 struct uv_loop_s;
 struct hub;
+struct hub_auth; /* a connection whose token is being reviewed */
+
+/* Who an agent is. */
+struct hub_identity {
+	const char *node;    /* NULL = refused */
+	const char *pod_uid; /* "" = not known; for the log */
+	int64_t expires_ns; /* CLOCK_BOOTTIME; a fresh token is asked for then.  INT64_MAX = never */
+	const char *reason; /* of a refusal: a metric's label, one of few static words */
+	const char *why;    /* of a refusal: a sentence, without the token */
+};
 
 struct hub_options {
 	const char *listen; /* "HOST:PORT", "[::1]:4320"; port 0 = any, see hub_port() */
@@ -27,9 +37,18 @@ struct hub_options {
 	 * if the wall clock went back.  Lose the file and t is read anew: right unless the clock went back
 	 * since, in which case agents refuse us (and say so).  NULL = not kept. */
 	const char *state_file;
-	uint32_t ttl_ms;	 /* dead-man time of boosts; refreshed every third of it */
+	uint32_t ttl_ms; /* dead-man time of boosts; refreshed every third of it */
+	/* Who shows `token` ("" = none)?  Answered by hub_auth_done(), at once or later, exactly once, whatever
+	 * becomes of the connection or the hub.  Until then, for HUB_AUTH_MS at most, nothing is sent to the
+	 * agent and at most one message of it is kept.  `token` is borrowed for the call, and a secret;
+	 * `cert_name` is "" when the certificate has no usable name.  NULL = the certificate's name is the node's. */
+	void (*authenticate)(void *ctx, const char *token, const char *cert_name,
+			     struct hub_auth *auth);
+	void *auth_ctx;
 	struct metrics *metrics; /* may be NULL */
 };
+
+#define HUB_AUTH_MS 5000
 
 /* How soon a plan is sent (design section 4).  A plan of a hastier lane carries what waits in slower ones. */
 enum hub_lane {
@@ -68,6 +87,11 @@ void hub_close(struct hub *hub, void (*done)(void *ctx), void *ctx);
 void hub_free(struct hub *hub);
 
 int hub_port(const struct hub *hub);
+
+/* The answer to authenticate(); `auth` is void afterwards.  A refused agent is closed with 4401. */
+void hub_auth_done(struct hub_auth *auth, const struct hub_identity *identity);
+/* False when the connection is gone, so that the answer is of no use (it must be given nevertheless). */
+bool hub_auth_wanted(const struct hub_auth *auth);
 
 /* Take over `plan`'s contents (it is zeroed) as what `node` shall do.  An equal plan costs nothing but its
  * boosts' clocks.  Cannot fail.  Boost deadlines are CLOCK_BOOTTIME of this host. */

@@ -19,6 +19,7 @@ void hub_conn_close(struct hub_conn *conn, int code, const char *why)
 {
 	if (conn->close_code)
 		return;
+	hub_auth_forget(conn);
 	if (conn->peer) {
 		hub_fsm_gone(&conn->peer->fsm);
 		conn->peer->conn = NULL;
@@ -163,7 +164,7 @@ static int on_writable(struct hub_conn *conn)
 
 /* --- in --- */
 
-static void on_message(struct hub_conn *conn)
+void hub_conn_message(struct hub_conn *conn)
 {
 	struct opamp_from_agent msg;
 	struct err err = ERR_INIT;
@@ -181,10 +182,18 @@ static void on_message(struct hub_conn *conn)
 		r = hub_conn_status(conn, &msg, &err);
 		opamp_from_agent_release(&msg);
 	}
+	free(TAKE_PTR(conn->rx));
+	conn->rx_len = conn->rx_size = 0;
 	if (r < 0)
 		refuse(conn, HUB_CLOSE_PROTOCOL, &err);
 	else
 		hub_peer_settle(peer);
+}
+
+/* Someone of whom only the certificate is known yet gets less. */
+static size_t rx_limit(const struct hub_conn *conn)
+{
+	return conn->auth ? LIMIT_CONTROL_RX_PENDING : LIMIT_CONTROL_RX_CONTROLLER;
 }
 
 /* A message comes in pieces; keep them until it is whole, within the limit. */
@@ -192,16 +201,20 @@ static int on_receive(struct hub_conn *conn, const void *bytes, size_t len)
 {
 	struct err err = ERR_INIT;
 
-	if (!conn->peer)
+	if (!conn->peer && !conn->auth)
 		return 0;
+	if (conn->rx_whole) {
+		err_set(&err, -EPROTO, "a second message before the answer to the first");
+		refuse(conn, HUB_CLOSE_PROTOCOL, &err);
+		return 0;
+	}
 	if (!lws_frame_is_binary(conn->wsi)) {
 		err_set(&err, -EPROTO, "a text message; OpAMP is binary");
 		refuse(conn, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, &err);
 		return 0;
 	}
-	if (len > (size_t)LIMIT_CONTROL_RX_CONTROLLER - conn->rx_len) {
-		err_set(&err, -EPROTO, "a message of more than %d bytes",
-			LIMIT_CONTROL_RX_CONTROLLER);
+	if (len > rx_limit(conn) - conn->rx_len) {
+		err_set(&err, -EPROTO, "a message of more than %zu bytes", rx_limit(conn));
 		refuse(conn, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, &err);
 		return 0;
 	}
@@ -212,11 +225,12 @@ static int on_receive(struct hub_conn *conn, const void *bytes, size_t len)
 	if (len)
 		memcpy(conn->rx + conn->rx_len, bytes, len);
 	conn->rx_len += len;
-	if (lws_is_final_fragment(conn->wsi) && !lws_remaining_packet_payload(conn->wsi)) {
-		on_message(conn);
-		free(TAKE_PTR(conn->rx));
-		conn->rx_len = conn->rx_size = 0;
-	}
+	if (!lws_is_final_fragment(conn->wsi) || lws_remaining_packet_payload(conn->wsi))
+		return 0;
+	if (conn->auth)
+		conn->rx_whole = true;
+	else
+		hub_conn_message(conn);
 	return 0;
 }
 
@@ -235,26 +249,20 @@ static int check_upgrade(struct lws *wsi)
 
 static int on_established(struct hub *hub, struct lws *wsi, struct slot *slot)
 {
-	char name[LIMIT_NAME_BYTES + 1];
-	struct err err = ERR_INIT;
-	struct hub_peer *peer;
 	struct hub_conn *conn;
 
 	hub_gate_passed(hub, wsi);
 	ws_note_server(hub->ws, wsi);
-	if (hub->closing || ws_peer_name(wsi, name, sizeof(name), &err) < 0) {
-		log_warn("an agent is turned away", LOG_ERR(&err));
+	if (hub->closing)
+		return -1;
+	conn = xcalloc(1, sizeof(*conn));
+	*conn = (struct hub_conn){ .hub = hub, .wsi = wsi, .deadline_ns = INT64_MAX };
+	if (hub_auth_begin(conn) < 0) {
+		free(conn);
 		return -1;
 	}
-	peer = hub_peer_get(hub, name);
-	if (peer->conn)
-		hub_conn_close(peer->conn, HUB_CLOSE_SUPERSEDED, "the node has a newer connection");
-	conn = xcalloc(1, sizeof(*conn));
-	*conn = (struct hub_conn){ .hub = hub, .wsi = wsi, .peer = peer };
-	slot->conn = peer->conn = conn;
+	slot->conn = conn;
 	hub->conn_nr++;
-	hub_fsm_connect(&peer->fsm, now_boot_ns());
-	hub_peer_settle(peer);
 	return 0;
 }
 
@@ -266,6 +274,7 @@ static void on_closed(struct hub *hub, struct slot *slot)
 	if (!conn)
 		return;
 	hub->conn_nr--;
+	hub_auth_forget(conn);
 	free(conn->rx);
 	free(conn);
 	if (!peer)
@@ -299,6 +308,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		return slot->conn ? on_receive(slot->conn, in, len) : -1;
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 		return slot->conn ? on_writable(slot->conn) : -1;
+	case LWS_CALLBACK_TIMER:
+		if (slot->conn)
+			hub_auth_timer(slot->conn);
+		return 0;
 	case LWS_CALLBACK_CLOSED:
 		on_closed(hub, slot);
 		return 0;

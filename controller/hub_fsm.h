@@ -21,10 +21,11 @@
 
 /* Close codes of ours; others are WebSocket's own. */
 enum {
-	HUB_CLOSE_DRAIN = 4001,	     /* the controller goes down: come back by yourself */
-	HUB_CLOSE_SUPERSEDED = 4003, /* the node has a newer connection, or is no more */
-	HUB_CLOSE_PROTOCOL = 4008,   /* nonsense, or no answer in time */
-	HUB_CLOSE_STALE = 4009,	     /* the agent has seen a newer controller */
+	HUB_CLOSE_DRAIN = 4001,		  /* the controller goes down: come back by yourself */
+	HUB_CLOSE_SUPERSEDED = 4003,	  /* the node has a newer connection, or is no more */
+	HUB_CLOSE_PROTOCOL = 4008,	  /* nonsense, or no answer in time */
+	HUB_CLOSE_STALE = 4009,		  /* the agent has seen a newer controller */
+	HUB_CLOSE_UNAUTHENTICATED = 4401, /* its token was refused, or has expired */
 };
 
 #define HUB_HELLO_NS (5 * NSEC_PER_SEC)	    /* first message after the connection */

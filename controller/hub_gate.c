@@ -25,7 +25,10 @@ static void set_int(int fd, int level, int option, int value)
 		log_debug("setsockopt failed", LOG_INT("option", option), LOG_INT("errno", errno));
 }
 
-static void poll_gate(struct hub *hub);
+static bool has_room(const struct hub *hub)
+{
+	return !hub->closing && hub->gate.busy < HUB_GATE_MAX && hub->auth_nr < HUB_AUTH_MAX;
+}
 
 static bool accept_one(struct hub *hub)
 {
@@ -55,16 +58,16 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 	if (status < 0 || !(events & UV_READABLE))
 		return;
-	while (hub->gate.busy < HUB_GATE_MAX && accept_one(hub))
+	while (has_room(hub) && accept_one(hub))
 		;
-	poll_gate(hub);
+	hub_gate_look(hub);
 }
 
-static void poll_gate(struct hub *hub)
+void hub_gate_look(struct hub *hub)
 {
-	bool want = !hub->closing && hub->gate.busy < HUB_GATE_MAX;
+	bool want = has_room(hub);
 
-	if (want == hub->gate.polling)
+	if (want == hub->gate.polling || hub->gate.fd < 0)
 		return;
 	hub->gate.polling = want;
 	if (want)
@@ -79,8 +82,7 @@ void hub_gate_passed(struct hub *hub, struct lws *wsi)
 		return;
 	lws_set_opaque_user_data(wsi, NULL);
 	hub->gate.busy--;
-	if (!hub->closing)
-		poll_gate(hub);
+	hub_gate_look(hub);
 }
 
 static int try_listen(const struct addrinfo *info)
@@ -133,7 +135,7 @@ int hub_gate_open(struct hub *hub, const char *listen, struct err *err)
 	hub->gate.port = port_of(r);
 	uv_poll_init(hub->loop, &hub->gate.poll, r);
 	hub->gate.poll.data = hub;
-	poll_gate(hub);
+	hub_gate_look(hub);
 	return 0;
 }
 

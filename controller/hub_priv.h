@@ -7,6 +7,7 @@
  *	hub.c		nodes, plans, timers, the public functions
  *	hub_conn.c	one connection: bytes in, bytes out
  *	hub_answer.c	what agents say
+ *	hub_auth.c	who an agent is
  *	hub_gate.c	listening, and not too many handshakes at once
  */
 
@@ -18,7 +19,8 @@
 
 #include <uv.h>
 
-#define HUB_GATE_MAX 8 /* handshakes in progress (R21) */
+#define HUB_GATE_MAX 8	 /* handshakes in progress (R21) */
+#define HUB_AUTH_MAX 256 /* tokens under review; further connections wait in the backlog */
 
 /* A plan that several hands hold: wanted, in flight, confirmed. */
 struct hub_plan {
@@ -29,14 +31,18 @@ struct hub_plan {
 struct hub_plan *hub_plan_ref(struct hub_plan *plan);
 void hub_plan_unref(struct hub_plan *plan); /* NULL is fine */
 
-/* An authenticated connection.  It lives as long as its socket; `peer` goes when another connection
- * has taken the node, or when it is being closed. */
+/* A connection with a good certificate.  It lives as long as its socket.  While `auth` is there it has no
+ * peer yet; `peer` goes when another connection has taken the node, or when it is being closed. */
 struct hub_conn {
 	struct hub *hub;
 	struct lws *wsi;
+	struct hub_auth *auth;
 	struct hub_peer *peer;
+	int64_t deadline_ns; /* of the review, then of the token; INT64_MAX = none */
 	uint8_t uid[OPAMP_UID_BYTES];
+	char pod_uid[64]; /* "" = not known */
 	bool knows_us;
+	bool rx_whole; /* rx is a message that waits for the review */
 	uint8_t *rx;
 	size_t rx_len, rx_size;
 	int close_code; /* 0 = stay */
@@ -84,6 +90,10 @@ struct hub {
 	struct hub_peer **peer; /* sorted by name */
 	size_t peer_nr;
 	size_t conn_nr;
+	size_t auth_nr; /* connections whose token is being reviewed */
+	void (*authenticate)(void *ctx, const char *token, const char *cert_name,
+			     struct hub_auth *auth);
+	void *auth_ctx;
 	struct hub_events events;
 	void *ctx;
 	bool closing;
@@ -104,6 +114,14 @@ void hub_count(struct hub *hub, const char *name, const char *help, const char *
 /* hub_conn.c */
 extern const struct lws_protocols hub_protocols[];
 void hub_conn_close(struct hub_conn *conn, int code, const char *why);
+/* Act on the whole message in rx. */
+void hub_conn_message(struct hub_conn *conn);
+
+/* hub_auth.c */
+/* A connection stands: it gets its peer, or a review begins, which may have ended already.  -1 = hang up. */
+must_check int hub_auth_begin(struct hub_conn *conn);
+void hub_auth_forget(struct hub_conn *conn); /* the connection goes */
+void hub_auth_timer(struct hub_conn *conn);  /* deadline_ns may have come */
 
 /* hub_answer.c: what an agent says of itself and of plans.  -EPROTO = hang up. */
 must_check int hub_conn_status(struct hub_conn *conn, const struct opamp_from_agent *msg,
@@ -112,6 +130,7 @@ must_check int hub_conn_status(struct hub_conn *conn, const struct opamp_from_ag
 /* hub_gate.c */
 must_check int hub_gate_open(struct hub *hub, const char *listen, struct err *err);
 void hub_gate_close(struct hub *hub, uv_close_cb on_closed);
+void hub_gate_look(struct hub *hub);			/* room may have come or gone */
 void hub_gate_passed(struct hub *hub, struct lws *wsi); /* a handshake ended, well or badly */
 
 #endif

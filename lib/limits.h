@@ -35,6 +35,7 @@
 #define LIMIT_PLAN_BYTES (512 * 1024) /* a full plan as JSON */
 #define LIMIT_DELTA_BYTES (8 * 1024)  /* a larger delta is sent as a full plan */
 #define LIMIT_CONTROL_RX_CONTROLLER (256 * 1024) /* a message from an agent */
+#define LIMIT_CONTROL_RX_PENDING (64 * 1024)	 /* the first one, while its token is reviewed */
 #define LIMIT_CONTROL_RX_AGENT (1024 * 1024)	 /* a message from the controller */
 
 #endif

@@ -16,6 +16,8 @@
  * when it is done; this many milliseconds are ample. */
 #define SETTLE_MS 50
 #define HANDSHAKE_SECONDS 5
+#define HEADER_BYTES                                                                               \
+	((unsigned)WS_TOKEN_BYTES + 4096)	 /* a bearer token, and the rest of an upgrade */
 #define WRITE_CLOSE ((enum lws_write_protocol)4) /* the gap that lws-write.h leaves for it */
 #define BYE_SECONDS 1				 /* for the peer to close too */
 
@@ -125,6 +127,8 @@ int ws_new(uv_loop_t *loop, const struct ws_options *options, struct ws **ret_ws
 			   LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
 		.gid = -1,
 		.uid = -1,
+		.max_http_header_data2 = HEADER_BYTES, /* taken while an upgrade is read, only */
+		.pt_serv_buf_size = HEADER_BYTES,      /* where a client's upgrade is written */
 		.timeout_secs = HANDSHAKE_SECONDS,
 		.user = options->user,
 	};

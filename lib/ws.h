@@ -19,7 +19,8 @@
 #define WS_HANGUP_SECONDS 25 /* of silence before the connection is given up */
 #define WS_HOST_BYTES 256
 #define WS_PORT_BYTES 6
-#define WS_WHY_BYTES 100 /* a reason in a close frame, with its NUL */
+#define WS_TOKEN_BYTES ((size_t)16 * 1024) /* the longest bearer token of an upgrade */
+#define WS_WHY_BYTES 100		   /* a reason in a close frame, with its NUL */
 
 struct uv_loop_s;
 struct ws;

@@ -70,7 +70,7 @@ static inline bool raw_join(struct raw *raw, const struct pki *pki, const char *
 			    const char *path, const char *upgrade)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	char head[2048];
+	char head[65536];
 
 	*raw = (struct raw){ .ctx = SSL_CTX_new(TLS_client_method()) };
 	if (name)

@@ -27,12 +27,16 @@ struct rig {
 	const char *cert; /* which certificate the client shows */
 	const char *ca;	  /* which CA the client trusts */
 	bool keep_state;
+	void (*authenticate)(void *ctx, const char *token, const char *cert_name,
+			     struct hub_auth *auth); /* ctx is the rig */
+	const char *token_file;
+	const char *server_name; /* whom the client expects */
 	/* What the agent saw. */
 	unsigned applied;
 	int refuse; /* apply() returns this */
 	bool clamp;
 	bool connected;
-	unsigned sessions;
+	unsigned sessions, losses;
 	uint32_t rate_hz; /* of class "pay", in force at the last apply() */
 	size_t target_nr;
 	int closed;
@@ -81,6 +85,7 @@ static inline void rig_state(void *ctx, bool connected, const char *node, const 
 	(void)why;
 	rig->connected = connected;
 	rig->sessions += connected;
+	rig->losses += !connected;
 }
 
 static inline void rig_on_closed(void *ctx)
@@ -133,6 +138,8 @@ static inline int rig_start_hub_at(struct rig *rig, int port)
 					     .ca_file = ca,
 					     .state_file = state,
 					     .ttl_ms = rig->ttl_ms,
+					     .authenticate = rig->authenticate,
+					     .auth_ctx = rig,
 					     .metrics = rig->hub_metrics };
 	const struct hub_events events = { 0 };
 	struct err err = ERR_INIT;
@@ -166,10 +173,11 @@ static inline int rig_start_client(struct rig *rig, int port)
 	char *state = pki_path(&rig->pki, "agent-state");
 	char *controller = xasprintf("127.0.0.1:%d", port);
 	const struct control_client_options options = { .controller = controller,
-							.server_name = "controller.test",
+							.server_name = rig->server_name,
 							.cert_file = cert,
 							.key_file = key,
 							.ca_file = ca,
+							.token_file = rig->token_file,
 							.state_dir = rig->keep_state ? state : NULL,
 							.max_rate_hz = 200,
 							.metrics = rig->client_metrics };
@@ -201,7 +209,9 @@ static inline void rig_stop_client(struct rig *rig)
 
 static inline void rig_init(struct rig *rig)
 {
-	*rig = (struct rig){ .ttl_ms = 90000, .cert = "agent", .ca = "ca.crt" };
+	*rig = (struct rig){
+		.ttl_ms = 90000, .server_name = "controller.test", .cert = "agent", .ca = "ca.crt"
+	};
 	log_setup(getenv("RIG_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
 	uv_loop_init(&rig->loop);
 	pki_init(&rig->pki);
