@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/exec_credential.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "controller/rfc3339.h"
+#include "lib/json.h"
+#include "lib/limits.h"
+
+void exec_credential_release(struct exec_credential *credential)
+{
+	free(credential->token);
+	free(credential->cert);
+	free(credential->key);
+	*credential = (struct exec_credential){ 0 };
+}
+
+static json_t *cluster_info(const struct kube_config *config)
+{
+	json_t *cluster = json_must(json_pack("{ss}", "server", config->server));
+
+	if (config->tls_server_name)
+		json_object_set_new(cluster, "tls-server-name",
+				    json_string(config->tls_server_name));
+	if (config->insecure)
+		json_object_set_new(cluster, "insecure-skip-tls-verify", json_true());
+	if (config->proxy_url)
+		json_object_set_new(cluster, "proxy-url", json_string(config->proxy_url));
+	if (config->ca_data) {
+		size_t len = strlen(config->ca_data);
+		cleanup(freep) char *text = xmalloc(4 * ((len + 2) / 3) + 1);
+
+		EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)config->ca_data,
+				(int)len);
+		json_object_set_new(cluster, "certificate-authority-data", json_string(text));
+	}
+	return cluster;
+}
+
+char *exec_credential_info(const struct kube_config *config)
+{
+	json_auto_t *info = json_must(json_pack("{sssss{sb}}", "apiVersion",
+						config->exec.api_version, "kind", "ExecCredential",
+						"spec", "interactive", 0));
+	char *text;
+
+	if (config->exec.provide_cluster_info)
+		json_object_set_new(json_object_get(info, "spec"), "cluster", cluster_info(config));
+	text = json_dumps(info, JSON_COMPACT);
+	if (!text)
+		abort();
+	return text;
+}
+
+static int read_status(const json_t *status, struct exec_credential *ret, struct err *err)
+{
+	const char *cert = json_string_value(json_object_get(status, "clientCertificateData"));
+	const char *key = json_string_value(json_object_get(status, "clientKeyData"));
+	const char *token = NULL, *expires = NULL;
+	int r = json_get_opt_name(status, "token", LIMIT_KUBE_TOKEN_BYTES, &token, err);
+
+	if (r == 0)
+		r = json_get_opt_name(status, "expirationTimestamp", RFC3339_MAX, &expires, err);
+	if (r < 0)
+		return r;
+	ret->expires_s = INT64_MAX;
+	if (expires && rfc3339_parse(expires, &ret->expires_s) < 0)
+		return err_set(err, -EINVAL, "expirationTimestamp: is not a time");
+	if (!cert != !key)
+		return err_set(err, -EINVAL,
+			       "clientCertificateData and clientKeyData come together");
+	if (!token && !cert)
+		return err_set(err, -EINVAL, "there is neither a token nor a certificate");
+	ret->token = token ? xstrdup(token) : NULL;
+	ret->cert = cert ? xstrdup(cert) : NULL;
+	ret->key = key ? xstrdup(key) : NULL;
+	return 0;
+}
+
+int exec_credential_parse(const char *text, size_t len, const char *api_version,
+			  struct exec_credential *ret_credential, struct err *err)
+{
+	struct exec_credential credential = { 0 };
+	json_auto_t *root = NULL;
+	const char *kind, *version;
+	int r = json_parse_bounded(text, len, LIMIT_JSON_DEPTH, &root, err);
+
+	if (r < 0)
+		return r;
+	kind = json_string_value(json_object_get(root, "kind"));
+	version = json_string_value(json_object_get(root, "apiVersion"));
+	if (!kind || strcmp(kind, "ExecCredential") != 0 || !version ||
+	    strcmp(version, api_version) != 0)
+		return err_set(err, -EINVAL, "it is not an ExecCredential of %s", api_version);
+	r = read_status(json_object_get(root, "status"), &credential, err);
+	if (r < 0)
+		return err_wrap(err, r, "status");
+	*ret_credential = credential;
+	return 0;
+}

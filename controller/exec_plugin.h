@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_EXEC_PLUGIN_H
+#define CONTROLLER_EXEC_PLUGIN_H
+
+/* A credential plugin of a kubeconfig, run once, without waiting for it. */
+
+#include "controller/exec_credential.h"
+#include "controller/kubeconfig.h"
+#include "lib/base.h"
+#include "lib/err.h"
+
+struct exec_plugin;
+struct uv_loop_s;
+
+/* `credential` is NULL, and `err` says why, when it failed; the credential may be taken over (its members
+ * set to NULL). */
+typedef void (*exec_plugin_done)(void *ctx, struct exec_credential *credential,
+				 const struct err *err);
+
+/* Start it.  It is killed after a minute.  `done` is called once, unless it is cancelled.  NULL with
+ * err when it cannot be started. */
+struct exec_plugin *exec_plugin_run(struct uv_loop_s *loop, const struct kube_config *config,
+				    exec_plugin_done done, void *ctx, struct err *err);
+
+/* Kill it; `done` is not called any more. */
+void exec_plugin_cancel(struct exec_plugin *plugin);
+
+#endif
