@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/kube_watch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <uv.h>
+
+#include "controller/json_lines.h"
+#include "controller/list_split.h"
+#include "controller/watch_fsm.h"
+#include "controller/watch_read.h"
+#include "lib/limits.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/metrics.h"
+
+#define SLICE_NS (5 * NSEC_PER_MSEC)
+
+struct kube_watch {
+	struct kube_http *http;
+	const struct kube_watch_resource *resource;
+	const struct kube_watch_events *events;
+	void *ctx;
+	struct watch_state state;
+	struct key_set seen; /* of the sync under way */
+	bool syncing, changed, closing;
+	struct kube_call *call;
+	int64_t call_ns; /* when the request was made */
+	struct json_lines lines;
+	struct list_split split;
+	struct watch_read page; /* the metadata of the list under way */
+	struct err broken;	/* the stream cannot be read any further; "" = it can */
+	bool over;		/* the call has ended; `end` is to be told when the rest is read */
+	struct watch_event end;
+	struct err end_err;
+	uv_timer_t timer; /* deadline or wait */
+	uv_timer_t slice; /* the rest of what has come */
+	int open_handles;
+	struct metric *objects, *refused, *lists, *errors;
+};
+
+static void drain(struct kube_watch *watch);
+static void step(struct kube_watch *watch, const struct watch_event *event, json_t *object);
+
+/* --- objects --- */
+
+static void put(struct kube_watch *watch, json_t *json)
+{
+	const json_t *metadata = json_object_get(json, "metadata");
+	const char *ns = json_string_value(json_object_get(metadata, "namespace"));
+	const char *name = json_string_value(json_object_get(metadata, "name"));
+	struct object *object = NULL;
+	struct err err = ERR_INIT;
+
+	if (!name)
+		return;
+	/* One that is refused keeps its last good state. */
+	if (watch->syncing)
+		key_set_add(&watch->seen, ns ? ns : "", name);
+	if (object_from_json(json, &object, &err) < 0) {
+		metric_add(watch->refused, 1);
+		log_warn("object cannot be used", LOG_STR("namespace", ns), LOG_STR("name", name),
+			 LOG_ERR(&err));
+		return;
+	}
+	if (object->kind != watch->resource->kind) {
+		object_free(object);
+		return;
+	}
+	metric_add(watch->objects, 1);
+	watch->changed = true;
+	watch->events->apply(watch->ctx, object, json_object_get(json, "status"));
+}
+
+static void remove_one(struct kube_watch *watch, const json_t *json)
+{
+	const json_t *metadata = json_object_get(json, "metadata");
+	const char *ns = json_string_value(json_object_get(metadata, "namespace"));
+	const char *name = json_string_value(json_object_get(metadata, "name"));
+
+	if (!name)
+		return;
+	watch->changed = true;
+	watch->events->remove(watch->ctx, watch->resource->kind, ns ? ns : "", name);
+}
+
+static void commit(struct kube_watch *watch)
+{
+	watch->events->sweep(watch->ctx, watch->resource->kind, &watch->seen);
+	key_set_release(&watch->seen);
+	watch->syncing = false;
+	watch->changed = true;
+	log_info("resource is in sync", LOG_STR("path", watch->resource->path),
+		 LOG_STR("version", watch->state.version));
+	watch->events->synced(watch->ctx, watch->resource->kind);
+}
+
+/* --- requests --- */
+
+static void on_piece(void *ctx, const char *data, size_t len)
+{
+	struct kube_watch *watch = ctx;
+
+	if (watch->broken.text[0])
+		return;
+	if (watch->state.now == WATCH_ASK_LIST || watch->state.now == WATCH_ASK_VERSION)
+		list_split_feed(&watch->split, data, len);
+	else if (json_lines_feed(&watch->lines, data, len, &watch->broken) < 0)
+		json_lines_reset(&watch->lines);
+}
+
+static void on_pieces(void *ctx)
+{
+	struct kube_watch *watch = ctx;
+
+	if (!uv_is_active((uv_handle_t *)&watch->slice))
+		drain(watch);
+}
+
+static void on_done(void *ctx, const struct kube_answer *answer)
+{
+	struct kube_watch *watch = ctx;
+
+	watch->call = NULL;
+	watch->over = true;
+	watch->end = (struct watch_event){ .type = WATCH_ENDED };
+	watch->end_err = answer->err;
+	if (answer->failure) {
+		watch->end.type = WATCH_FAILED;
+		if (answer->failure == -ECONNREFUSED)
+			watch->end.failure = WATCH_FAIL_CONNECT;
+		if (answer->failure == -EPROTO)
+			watch->end.failure = WATCH_FAIL_TLS;
+	} else if (answer->code != 200) {
+		watch->end.type = WATCH_REFUSED_HTTP;
+		watch->end.status = watch_read_status(answer->code, answer->body, answer->len);
+		watch->end.status.retry_after_ns =
+			MAX(watch->end.status.retry_after_ns, answer->retry_after_ns);
+		err_set(&watch->end_err, 0, "HTTP %d: %.300s", answer->code, answer->body);
+	}
+	on_pieces(watch);
+}
+
+static void send_request(struct kube_watch *watch)
+{
+	char query[WATCH_QUERY_MAX];
+	cleanup(freep) char *path = NULL;
+	struct kube_request request = {
+		.method = "GET",
+		.stream = true,
+		.exempt = true,
+		.gzip = watch->state.now == WATCH_ASK_LIST,
+		.piece = on_piece,
+		.pieces = on_pieces,
+		.done = on_done,
+		.ctx = watch,
+	};
+
+	json_lines_reset(&watch->lines);
+	list_split_reset(&watch->split);
+	watch_read_release(&watch->page);
+	watch->broken = (struct err)ERR_INIT;
+	watch->over = false;
+	watch_query(&watch->state, query);
+	path = xasprintf("%s?%s", watch->resource->path, query);
+	request.path = path;
+	watch->call_ns = now_boot_ns();
+	if (watch->state.now == WATCH_ASK_LIST)
+		metric_add(watch->lists, 1);
+	log_debug("asking", LOG_STR("path", path));
+	watch->call = kube_http_send(watch->http, &request);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct kube_watch *watch = timer->data;
+	const struct watch_event event = {
+		.type = watch->state.now == WATCH_ASK_NOTHING ? WATCH_START : WATCH_DEADLINE,
+	};
+
+	step(watch, &event, NULL);
+}
+
+static void arm(struct kube_watch *watch, int64_t wait_ns)
+{
+	uv_timer_start(&watch->timer, on_timer, (uint64_t)(wait_ns / NSEC_PER_MSEC + 1), 0);
+}
+
+/* --- a step --- */
+
+static void cancel(struct kube_watch *watch)
+{
+	kube_call_cancel(TAKE_PTR(watch->call));
+	uv_timer_stop(&watch->timer);
+	uv_timer_stop(&watch->slice);
+	watch->over = false;
+	json_lines_reset(&watch->lines);
+	list_split_reset(&watch->split);
+}
+
+static void tell(const struct kube_watch *watch, const struct watch_do *todo)
+{
+	if (!todo->why)
+		return;
+	metric_add(watch->errors, 1);
+	log_info("watch goes on otherwise", LOG_STR("path", watch->resource->path),
+		 LOG_STR("why", todo->why),
+		 LOG_REAL("wait_s", (double)todo->wait_ns / NSEC_PER_SEC),
+		 LOG_STR("said", watch->end_err.text));
+}
+
+/* What a step says, in its order.  `object` is that of the event. */
+static void act(struct kube_watch *watch, const struct watch_do *todo, json_t *object)
+{
+	tell(watch, todo);
+	if (todo->cancel)
+		cancel(watch);
+	if (todo->put && object)
+		put(watch, object);
+	if (todo->remove && object)
+		remove_one(watch, object);
+	if (todo->commit)
+		commit(watch);
+	if (todo->begin) {
+		key_set_reset(&watch->seen, random_u64(), random_u64());
+		watch->syncing = true;
+	}
+	if (todo->drop_token)
+		kube_http_refused(watch->http, watch->call_ns);
+	if (todo->reload_ca)
+		kube_http_reload_ca(watch->http);
+	if (todo->ask != WATCH_ASK_NOTHING) {
+		arm(watch, todo->deadline_ns);
+		send_request(watch);
+	}
+	if (todo->wait_ns)
+		arm(watch, todo->wait_ns);
+	watch->end_err = (struct err)ERR_INIT;
+}
+
+static void step(struct kube_watch *watch, const struct watch_event *event, json_t *object)
+{
+	struct watch_do todo;
+
+	todo = watch_step(&watch->state, event, now_boot_ns(), random_u64());
+	act(watch, &todo, object);
+}
+
+/* --- what has come --- */
+
+static void fail(struct kube_watch *watch, const struct err *err)
+{
+	const struct watch_event event = { .type = WATCH_FAILED };
+
+	watch->end_err = *err;
+	step(watch, &event, NULL);
+}
+
+/* Each returns false when nothing whole is left. */
+static bool read_line(struct kube_watch *watch)
+{
+	struct watch_read read = { 0 };
+	struct err err = ERR_INIT;
+	const char *line;
+	size_t len;
+
+	if (!json_lines_next(&watch->lines, &line, &len)) {
+		if (watch->broken.text[0])
+			fail(watch, &watch->broken);
+		return false;
+	}
+	if (watch_read_line(line, len, &read, &err) < 0)
+		fail(watch, &err);
+	else
+		step(watch, &read.event, read.object);
+	watch_read_release(&read);
+	return true;
+}
+
+static bool read_part(struct kube_watch *watch)
+{
+	struct watch_read read = { 0 };
+	struct err err = ERR_INIT;
+	enum list_part part;
+	const char *text;
+	size_t len;
+	int r = list_split_next(&watch->split, &part, &text, &len, &err);
+
+	if (r == 0 && part == LIST_METADATA) {
+		watch_read_release(&watch->page);
+		r = watch_read_metadata(text, len, &watch->page, &err);
+	} else if (r == 0 && part == LIST_ITEM && watch->state.now == WATCH_ASK_LIST) {
+		r = watch_read_item(text, len, object_kind_name(watch->resource->kind),
+				    watch->resource->api_version, &read, &err);
+		if (r == 0)
+			step(watch, &read.event, read.object);
+		watch_read_release(&read);
+	}
+	if (r < 0)
+		fail(watch, &err);
+	return r == 0 && (part == LIST_ITEM || part == LIST_METADATA);
+}
+
+/* All of an answer has been read. */
+static void read_end(struct kube_watch *watch)
+{
+	struct watch_event end = watch->end;
+	struct watch_read page = watch->page;
+
+	watch->over = false;
+	watch->page = (struct watch_read){ 0 };
+	if (end.type == WATCH_ENDED && watch->state.now != WATCH_ASK_WATCH &&
+	    watch->state.now != WATCH_ASK_STREAM) {
+		enum list_part part = LIST_MORE;
+		const char *text;
+		size_t len;
+
+		if (list_split_next(&watch->split, &part, &text, &len, NULL) == 0 &&
+		    part == LIST_END && page.event.version)
+			end = page.event;
+		else
+			end.type = WATCH_FAILED;
+	}
+	step(watch, &end, NULL);
+	watch_read_release(&page);
+}
+
+static void on_slice(uv_timer_t *timer)
+{
+	drain(timer->data);
+}
+
+static bool read_one(struct kube_watch *watch)
+{
+	if (watch->state.now == WATCH_ASK_LIST || watch->state.now == WATCH_ASK_VERSION)
+		return read_part(watch);
+	return watch->state.now != WATCH_ASK_NOTHING && read_line(watch);
+}
+
+static void drain(struct kube_watch *watch)
+{
+	int64_t end_ns = now_boot_ns() + SLICE_NS;
+	bool more;
+
+	while ((more = read_one(watch)) && now_boot_ns() < end_ns)
+		;
+	if (more)
+		uv_timer_start(&watch->slice, on_slice, 0, 0);
+	else if (watch->over)
+		read_end(watch);
+	if (watch->call)
+		kube_call_pause(watch->call, more);
+	if (watch->changed && !watch->syncing) {
+		watch->changed = false;
+		watch->events->settled(watch->ctx);
+	}
+}
+
+/* --- life --- */
+
+bool kube_watch_synced(const struct kube_watch *watch)
+{
+	return watch->state.synced;
+}
+
+bool kube_watch_ok(const struct kube_watch *watch, struct err *ret_why)
+{
+	const char *path = watch->resource->path;
+
+	if (watch->state.forbidden)
+		err_set(ret_why, -EACCES, "%s: forbidden; the ClusterRole lacks get, list, watch",
+			path);
+	else if (watch->state.missing)
+		err_set(ret_why, -ENOENT, "%s: not known to the API server; are the CRDs installed?",
+			path);
+	else if (!watch->state.synced)
+		err_set(ret_why, -EAGAIN, "%s: is being read", path);
+	else
+		return true;
+	return false;
+}
+
+static void make_metrics(struct kube_watch *watch, struct metrics *m)
+{
+	const char *kind = object_kind_name(watch->resource->kind);
+
+	watch->objects = metrics_counter(m, "rubato_controller_watch_objects_total",
+					 "Objects that the API server sent.",
+					 METRIC_LABELS("kind", kind));
+	watch->refused = metrics_counter(m, "rubato_controller_watch_refused_total",
+					 "Objects that cannot be used.", METRIC_LABELS("kind", kind));
+	watch->lists = metrics_counter(m, "rubato_controller_watch_lists_total",
+				       "LIST requests, pages too.", METRIC_LABELS("kind", kind));
+	watch->errors = metrics_counter(m, "rubato_controller_watch_errors_total",
+					"Watches and lists that did not go as they should.",
+					METRIC_LABELS("kind", kind));
+}
+
+struct kube_watch *kube_watch_new(struct uv_loop_s *loop, struct kube_http *http,
+				  const struct kube_watch_resource *resource,
+				  const struct kube_watch_events *events, void *ctx,
+				  struct metrics *metrics)
+{
+	struct kube_watch *watch = xcalloc(1, sizeof(*watch));
+
+	watch->http = http;
+	watch->resource = resource;
+	watch->events = events;
+	watch->ctx = ctx;
+	watch_init(&watch->state);
+	json_lines_init(&watch->lines, LIMIT_KUBE_OBJECT_BYTES);
+	list_split_init(&watch->split, LIMIT_KUBE_OBJECT_BYTES);
+	make_metrics(watch, metrics);
+	uv_timer_init(loop, &watch->timer);
+	uv_timer_init(loop, &watch->slice);
+	watch->timer.data = watch->slice.data = watch;
+	watch->open_handles = 2;
+	arm(watch, 0);
+	return watch;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct kube_watch *watch = handle->data;
+
+	if (--watch->open_handles)
+		return;
+	json_lines_release(&watch->lines);
+	list_split_release(&watch->split);
+	watch_read_release(&watch->page);
+	key_set_release(&watch->seen);
+	free(watch);
+}
+
+void kube_watch_close(struct kube_watch *watch)
+{
+	if (!watch || watch->closing)
+		return;
+	watch->closing = true;
+	cancel(watch);
+	uv_close((uv_handle_t *)&watch->timer, on_closed);
+	uv_close((uv_handle_t *)&watch->slice, on_closed);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_KUBE_WATCH_H
+#define CONTROLLER_KUBE_WATCH_H
+
+/* One resource of the Kubernetes API, followed (watch_fsm.h).  Work is done in slices of 5 ms; what does not
+ * fit waits for the next turn of the loop, and the server waits with it. */
+
+#include "controller/key_set.h"
+#include "controller/kube_http.h"
+#include "controller/model.h"
+#include "lib/base.h"
+
+struct kube_watch;
+struct metrics;
+
+struct kube_watch_resource {
+	enum object_kind kind;
+	const char *path; /* "/api/v1/pods" */
+	const char *api_version;
+};
+
+struct kube_watch_events {
+	/* Take `object` over.  `status` is what the API has as its status, or NULL; borrowed. */
+	void (*apply)(void *ctx, struct object *object, const json_t *status);
+	void (*remove)(void *ctx, enum object_kind kind, const char *ns, const char *name);
+	/* Remove all objects of the kind that are not in `keep`. */
+	void (*sweep)(void *ctx, enum object_kind kind, const struct key_set *keep);
+	/* A slice of changes is over.  Not told during a sync. */
+	void (*settled)(void *ctx);
+	/* A sync is over: everything that is there has been told. */
+	void (*synced)(void *ctx, enum object_kind kind);
+};
+
+/* `resource`, `events` and what they point to must outlive it. */
+struct kube_watch *kube_watch_new(struct uv_loop_s *loop, struct kube_http *http,
+				  const struct kube_watch_resource *resource,
+				  const struct kube_watch_events *events, void *ctx,
+				  struct metrics *metrics);
+
+/* Stop; the memory goes when the loop has run its close callbacks.  To be called before
+ * kube_http_close(). */
+void kube_watch_close(struct kube_watch *watch);
+
+/* False, with the reason, while the resource has not been read once, or is forbidden or missing. */
+bool kube_watch_ok(const struct kube_watch *watch, struct err *ret_why);
+bool kube_watch_synced(const struct kube_watch *watch);
+
+#endif

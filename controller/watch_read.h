@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_WATCH_READ_H
+#define CONTROLLER_WATCH_READ_H
+
+/* What the API server sends on a watch or list, as events of watch_fsm.h.  Pure. */
+
+#include "controller/watch_fsm.h"
+#include "lib/base.h"
+#include "lib/err.h"
+
+#include <jansson.h>
+
+struct watch_read {
+	json_t *root; /* owns all that `event` points to; NULL = nothing */
+	json_t *object; /* borrowed: of a put, an item or a deletion; NULL = none */
+	struct watch_event event;
+};
+
+void watch_read_release(struct watch_read *read);
+
+/* One line of a watch.  -EINVAL when it is not JSON of a watch event; what is of an unknown type is
+ * WATCH_STRANGE. */
+must_check int watch_read_line(const char *text, size_t len, struct watch_read *ret_read,
+			       struct err *err);
+
+/* One item of a list; `kind` and `api_version`, which items lack, are put in. */
+must_check int watch_read_item(const char *text, size_t len, const char *kind,
+			       const char *api_version, struct watch_read *ret_read,
+			       struct err *err);
+
+/* A list's metadata, as WATCH_PAGE. */
+must_check int watch_read_metadata(const char *text, size_t len, struct watch_read *ret_read,
+				   struct err *err);
+
+/* An answer that is not 200: `code` is HTTP's, the body may be a Status. */
+struct watch_status watch_read_status(int code, const char *body, size_t len);
+
+#endif
