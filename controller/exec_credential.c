@@ -41,9 +41,9 @@ static json_t *cluster_info(const struct kube_config *config)
 
 char *exec_credential_info(const struct kube_config *config)
 {
-	json_auto_t *info = json_must(json_pack("{sssss{sb}}", "apiVersion",
-						config->exec.api_version, "kind", "ExecCredential",
-						"spec", "interactive", 0));
+	json_auto_t *info =
+		json_must(json_pack("{sssss{sb}}", "apiVersion", config->exec.api_version, "kind",
+				    "ExecCredential", "spec", "interactive", 0));
 	char *text;
 
 	if (config->exec.provide_cluster_info)

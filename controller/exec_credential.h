@@ -11,8 +11,8 @@
 #define EXEC_CREDENTIAL_BYTES (256 * 1024)
 
 struct exec_credential {
-	char *token;	 /* NULL = none */
-	char *cert, *key; /* PEM, both or none */
+	char *token;	   /* NULL = none */
+	char *cert, *key;  /* PEM, both or none */
 	int64_t expires_s; /* wall clock; INT64_MAX = not said */
 };
 

@@ -47,8 +47,8 @@ static int result(struct exec_plugin *plugin, struct exec_credential *ret, struc
 		return err_set(err, -ETIMEDOUT, "credential plugin %s: did not end within 60 s",
 			       plugin->command);
 	if (plugin->exit_status)
-		return err_set(err, -EIO, "credential plugin %s: exit status %lld",
-			       plugin->command, (long long)plugin->exit_status);
+		return err_set(err, -EIO, "credential plugin %s: exit status %lld", plugin->command,
+			       (long long)plugin->exit_status);
 	if (plugin->len > EXEC_CREDENTIAL_BYTES)
 		return err_set(err, -E2BIG, "credential plugin %s: wrote too much",
 			       plugin->command);

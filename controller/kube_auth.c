@@ -56,7 +56,8 @@ static int read_fresh(struct fresh_file *file, bool pem, struct err *err)
 		return r;
 	while (!pem && len && strchr(" \n\r\t", text[len - 1]))
 		text[--len] = '\0';
-	if (!len || strlen(text) != len || (pem && !is_pem(text)) || (!pem && strpbrk(text, "\r\n")))
+	if (!len || strlen(text) != len || (pem && !is_pem(text)) ||
+	    (!pem && strpbrk(text, "\r\n")))
 		return err_set(err, -EINVAL, "%s: is not %s", file->path, pem ? "PEM" : "a token");
 	free(file->text);
 	file->text = TAKE_PTR(text);
@@ -117,8 +118,8 @@ static void on_plugin(void *ctx, struct exec_credential *credential, const struc
 
 static bool credential_good(const struct kube_auth *auth)
 {
-	return auth->credential_ns && now_wall_ns() / NSEC_PER_SEC + PLUGIN_LEEWAY_S <
-					      auth->credential.expires_s;
+	return auth->credential_ns &&
+	       now_wall_ns() / NSEC_PER_SEC + PLUGIN_LEEWAY_S < auth->credential.expires_s;
 }
 
 int kube_auth_ready(struct kube_auth *auth, struct err *err)
@@ -126,8 +127,8 @@ int kube_auth_ready(struct kube_auth *auth, struct err *err)
 	if (!auth->config.exec.command || credential_good(auth))
 		return 0;
 	if (!auth->plugin && now_boot_ns() >= auth->plugin_retry_ns) {
-		auth->plugin =
-			exec_plugin_run(auth->loop, &auth->config, on_plugin, auth, &auth->plugin_err);
+		auth->plugin = exec_plugin_run(auth->loop, &auth->config, on_plugin, auth,
+					       &auth->plugin_err);
 		if (!auth->plugin)
 			auth->plugin_retry_ns = now_boot_ns() + PLUGIN_RETRY_NS;
 	}

@@ -202,8 +202,8 @@ void kube_call_answer(const struct kube_call *call, CURLcode result, struct kube
 
 	*ret_answer = (struct kube_answer){ .failure = failure_of(call, result) };
 	if (ret_answer->failure)
-		err_set(&ret_answer->err, ret_answer->failure, "%s %.200s: %s", call->request.method,
-			call->request.path,
+		err_set(&ret_answer->err, ret_answer->failure, "%s %.200s: %s",
+			call->request.method, call->request.path,
 			call->error[0] ? call->error : curl_easy_strerror(result));
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &code);
 	ret_answer->code = (int)code;

@@ -43,7 +43,8 @@ void kube_call_setup(struct kube_call *call, struct kube_auth *auth, int64_t now
 /* Forget what came of a try. */
 void kube_call_reset(struct kube_call *call);
 /* What came of it; the body is borrowed from the call. */
-void kube_call_answer(const struct kube_call *call, CURLcode result, struct kube_answer *ret_answer);
+void kube_call_answer(const struct kube_call *call, CURLcode result,
+		      struct kube_answer *ret_answer);
 
 void kube_warnings_log(struct kube_warnings *warnings, const struct kube_call *call);
 void kube_warnings_release(struct kube_warnings *warnings);

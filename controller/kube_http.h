@@ -26,14 +26,14 @@ struct kube_answer {
 	struct err err;		/* the sentence, when failure is not 0 */
 	int code;		/* HTTP, when failure is 0 */
 	int64_t retry_after_ns; /* 0 = not said */
-	const char *body;	/* borrowed, NUL-terminated; of a stream: only when code is not 200 */
+	const char *body; /* borrowed, NUL-terminated; of a stream: only when code is not 200 */
 	size_t len;
 };
 
 struct kube_request {
-	const char *method;	  /* "GET", "POST", "PATCH" */
-	const char *path;	  /* "/api/v1/pods?limit=1" */
-	const char *body;	  /* NULL = none; copied */
+	const char *method; /* "GET", "POST", "PATCH" */
+	const char *path;   /* "/api/v1/pods?limit=1" */
+	const char *body;   /* NULL = none; copied */
 	size_t body_len;
 	const char *content_type; /* of the body */
 	bool exempt;		  /* does not wait for the token bucket */

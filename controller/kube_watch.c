@@ -371,8 +371,8 @@ bool kube_watch_ok(const struct kube_watch *watch, struct err *ret_why)
 		err_set(ret_why, -EACCES, "%s: forbidden; the ClusterRole lacks get, list, watch",
 			path);
 	else if (watch->state.missing)
-		err_set(ret_why, -ENOENT, "%s: not known to the API server; are the CRDs installed?",
-			path);
+		err_set(ret_why, -ENOENT,
+			"%s: not known to the API server; are the CRDs installed?", path);
 	else if (!watch->state.synced)
 		err_set(ret_why, -EAGAIN, "%s: is being read", path);
 	else
@@ -384,11 +384,12 @@ static void make_metrics(struct kube_watch *watch, struct metrics *m)
 {
 	const char *kind = object_kind_name(watch->resource->kind);
 
-	watch->objects = metrics_counter(m, "rubato_controller_watch_objects_total",
-					 "Objects that the API server sent.",
-					 METRIC_LABELS("kind", kind));
-	watch->refused = metrics_counter(m, "rubato_controller_watch_refused_total",
-					 "Objects that cannot be used.", METRIC_LABELS("kind", kind));
+	watch->objects =
+		metrics_counter(m, "rubato_controller_watch_objects_total",
+				"Objects that the API server sent.", METRIC_LABELS("kind", kind));
+	watch->refused =
+		metrics_counter(m, "rubato_controller_watch_refused_total",
+				"Objects that cannot be used.", METRIC_LABELS("kind", kind));
 	watch->lists = metrics_counter(m, "rubato_controller_watch_lists_total",
 				       "LIST requests, pages too.", METRIC_LABELS("kind", kind));
 	watch->errors = metrics_counter(m, "rubato_controller_watch_errors_total",

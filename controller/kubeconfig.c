@@ -40,11 +40,25 @@ static void texts_free(char **text, size_t nr)
 void kube_config_release(struct kube_config *config)
 {
 	char *const text[] = {
-		config->context,  config->server,   config->ns,		config->ca_data,
-		config->ca_file,  config->proxy_url, config->cert_data,	config->cert_file,
-		config->key_data, config->key_file, config->token,	config->token_file,
-		config->username, config->password, config->as_user,	config->as_uid,
-		config->exec.command, config->exec.api_version, config->exec.install_hint,
+		config->context,
+		config->server,
+		config->ns,
+		config->ca_data,
+		config->ca_file,
+		config->proxy_url,
+		config->cert_data,
+		config->cert_file,
+		config->key_data,
+		config->key_file,
+		config->token,
+		config->token_file,
+		config->username,
+		config->password,
+		config->as_user,
+		config->as_uid,
+		config->exec.command,
+		config->exec.api_version,
+		config->exec.install_hint,
 		config->tls_server_name,
 	};
 
@@ -237,8 +251,7 @@ static int check_exec(const json_t *exec, const struct kube_exec *ret, struct er
 		return err_set(err, -EINVAL,
 			       "apiVersion: is not client.authentication.k8s.io/v1 or v1beta1");
 	if (mode && strcmp(mode, "Always") == 0)
-		return err_set(err, -EINVAL,
-			       "interactiveMode: Always: a daemon has nobody to ask");
+		return err_set(err, -EINVAL, "interactiveMode: Always: a daemon has nobody to ask");
 	if (mode && strcmp(mode, "Never") != 0 && strcmp(mode, "IfAvailable") != 0)
 		return err_set(err, -EINVAL,
 			       "interactiveMode: \"%s\" is not one of Never, IfAvailable, Always",
@@ -266,7 +279,8 @@ static int read_exec(const struct source *source, const json_t *exec, struct kub
 	if (r == 0)
 		r = read_exec_env(exec, ret, err);
 	if (r == 0 && json_is_string(json_object_get(exec, "installHint")))
-		ret->install_hint = xstrdup(json_string_value(json_object_get(exec, "installHint")));
+		ret->install_hint =
+			xstrdup(json_string_value(json_object_get(exec, "installHint")));
 	return r == 0 ? check_exec(exec, ret, err) : r;
 }
 
@@ -411,8 +425,8 @@ static int choose(const struct source *source, size_t nr, const char *context,
 		return 0;
 	user = find(source, nr, "users", user_name, "user", &at);
 	if (!user)
-		return err_set(err, -EINVAL, "context \"%s\": its user \"%s\" is not there", context,
-			       user_name);
+		return err_set(err, -EINVAL, "context \"%s\": its user \"%s\" is not there",
+			       context, user_name);
 	r = read_user(at, user, config, err);
 	return r < 0 ? err_wrap(err, r, "%s: user \"%s\"", at->path, user_name) : 0;
 }
@@ -463,8 +477,8 @@ int kubeconfig_in_cluster(const char *host, const char *port, const char *accoun
 	if (!host || !host[0] || !port || !port[0])
 		return err_set(err, -ENOENT, "this is no pod: KUBERNETES_SERVICE_HOST is not set");
 	config.context = xstrdup("in-cluster");
-	config.server = xasprintf(strchr(host, ':') ? "https://[%s]:%s" : "https://%s:%s", host,
-				  port);
+	config.server =
+		xasprintf(strchr(host, ':') ? "https://[%s]:%s" : "https://%s:%s", host, port);
 	config.ca_file = xasprintf("%s/ca.crt", account_dir);
 	config.token_file = xasprintf("%s/token", account_dir);
 	*ret_config = config;

@@ -7,9 +7,9 @@
 #define ROOM_KEPT (64 * 1024)
 
 enum state {
-	AT_START,    /* { of the list */
-	AT_KEY,	     /* a member's name, or } */
-	IN_KEY,	     /* within it */
+	AT_START, /* { of the list */
+	AT_KEY,	  /* a member's name, or } */
+	IN_KEY,	  /* within it */
 	AT_COLON,
 	AT_VALUE,    /* the first byte of a member's value */
 	IN_VALUE,    /* within an object, array or string */

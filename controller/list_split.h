@@ -24,9 +24,9 @@ struct list_split {
 	size_t at;    /* the next byte to look at */
 	size_t max;
 	int state;
-	int depth;	  /* of the value being passed */
+	int depth; /* of the value being passed */
 	bool in_string, escaped;
-	bool wanted;	  /* the value is metadata or items */
+	bool wanted; /* the value is metadata or items */
 	bool is_items;
 };
 

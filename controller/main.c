@@ -10,6 +10,7 @@
 
 #include "controller/check.h"
 #include "controller/hub.h"
+#include "controller/kube_source.h"
 #include "controller/reconcile.h"
 #include "controller/source_dir.h"
 #include "controller/status_dir.h"
@@ -24,6 +25,7 @@
 
 struct settings {
 	char *source, *status;
+	char *kubeconfig, *context;
 	bool check;
 	char *listen, *tls_cert, *tls_key, *tls_ca;
 	int64_t boost_ttl_ns;
@@ -41,7 +43,8 @@ struct daemon {
 	struct status_dir *status_dir;
 	struct reconcile *reconcile;
 	struct hub *hub;
-	struct source_dir *source;
+	struct source_dir *source; /* NULL = the Kubernetes API */
+	struct kube_source *kube;
 	struct http *http;
 };
 
@@ -69,10 +72,12 @@ static int ready(void *ctx, struct err *err)
 {
 	const struct daemon *daemon = ctx;
 
-	if (!daemon->source)
+	if (!daemon->source && !daemon->kube)
 		return err_set(err, -EAGAIN, "the manifests are being read");
-	if (!source_dir_ok(daemon->source, err))
+	if (daemon->source && !source_dir_ok(daemon->source, err))
 		return -ENOENT;
+	if (daemon->kube && !kube_source_ok(daemon->kube, err))
+		return -EAGAIN;
 	if (!reconcile_ok(daemon->reconcile, err))
 		return -EIO;
 	return 0;
@@ -111,6 +116,33 @@ static int start_hub(struct daemon *daemon, struct err *err)
 	return r;
 }
 
+/* Where statuses are kept. */
+static int start_status_dir(struct daemon *daemon, struct status_store *ret, struct err *err)
+{
+	const struct settings *settings = daemon->settings;
+	cleanup(freep) char *beside = xasprintf("%s/.status", settings->source);
+	int r = status_dir_new(settings->status ? settings->status : beside, daemon->metrics,
+			       &daemon->status_dir, err);
+
+	if (r == 0)
+		*ret = status_dir_store(daemon->status_dir);
+	return r;
+}
+
+static int start_kube(struct daemon *daemon, struct status_store *ret, struct err *err)
+{
+	const struct settings *settings = daemon->settings;
+	struct kube_config config = { 0 };
+	int r = kube_source_find(settings->kubeconfig, settings->context, &config, err);
+
+	if (r == 0)
+		r = kube_source_new(&daemon->loop, &config, daemon->metrics, &daemon->kube, err);
+	kube_config_release(&config);
+	if (r == 0)
+		*ret = kube_source_store(daemon->kube);
+	return r;
+}
+
 static int start_reconcile(struct daemon *daemon, struct err *err)
 {
 	const struct settings *settings = daemon->settings;
@@ -118,14 +150,13 @@ static int start_reconcile(struct daemon *daemon, struct err *err)
 		.label = (const char *const *)settings->pod_labels.item,
 		.label_nr = settings->pod_labels.nr,
 	};
-	cleanup(freep) char *beside = xasprintf("%s/.status", settings->source);
-	int r = status_dir_new(settings->status ? settings->status : beside, daemon->metrics,
-			       &daemon->status_dir, err);
+	struct status_store statuses;
+	int r = settings->source ? start_status_dir(daemon, &statuses, err)
+				 : start_kube(daemon, &statuses, err);
 
 	if (r < 0)
 		return r;
-	daemon->reconcile =
-		reconcile_new(&daemon->loop, &options, daemon->status_dir, daemon->metrics);
+	daemon->reconcile = reconcile_new(&daemon->loop, &options, &statuses, daemon->metrics);
 	return 0;
 }
 
@@ -148,13 +179,27 @@ static int start_source(struct daemon *daemon, struct err *err)
 		.metrics = daemon->metrics,
 	};
 
-	return source_dir_new(&daemon->loop, &options, &reconcile_source_events, daemon->reconcile,
-			      &daemon->source, err);
+	struct source_files_counts counts;
+	int r;
+
+	if (daemon->kube) {
+		kube_source_start(daemon->kube, daemon->reconcile);
+		return 0;
+	}
+	r = source_dir_new(&daemon->loop, &options, &reconcile_source_events, daemon->reconcile,
+			   &daemon->source, err);
+	if (r < 0)
+		return r;
+	source_files_count(source_dir_files(daemon->source), &counts);
+	if (!counts.refused)
+		reconcile_source_complete(daemon->reconcile);
+	log_info("manifests are read", LOG_STR("source", daemon->settings->source),
+		 LOG_UINT("objects", counts.objects), LOG_UINT("refused", counts.refused));
+	return 0;
 }
 
 static int start(struct daemon *daemon, struct err *err)
 {
-	struct source_files_counts counts;
 	int r = start_http(daemon, err);
 
 	if (r == 0)
@@ -165,12 +210,8 @@ static int start(struct daemon *daemon, struct err *err)
 		r = start_source(daemon, err);
 	if (r < 0)
 		return r;
-	source_files_count(source_dir_files(daemon->source), &counts);
-	if (!counts.refused)
-		reconcile_source_complete(daemon->reconcile);
 	log_info("rubato-controller is up", LOG_STR("version", VERSION),
-		 LOG_STR("source", daemon->settings->source), LOG_UINT("objects", counts.objects),
-		 LOG_UINT("refused", counts.refused), LOG_INT("port", hub_port(daemon->hub)),
+		 LOG_INT("port", hub_port(daemon->hub)),
 		 LOG_INT("http_port", http_port(daemon->http)));
 	return 0;
 }
@@ -190,6 +231,7 @@ static void stop(struct daemon *daemon)
 	http_free(TAKE_PTR(daemon->http));
 	source_dir_close(TAKE_PTR(daemon->source));
 	reconcile_close(daemon->reconcile);
+	kube_source_close(TAKE_PTR(daemon->kube));
 	if (daemon->hub)
 		hub_close(daemon->hub, on_hub_closed, daemon);
 	loop_lag_close(&daemon->lag);
@@ -245,8 +287,14 @@ static int check(const struct settings *settings)
 
 static int complete(const struct settings *settings, struct err *err)
 {
-	if (!settings->source)
-		return err_set(err, -EINVAL, "--source DIR is missing: the directory of manifests");
+	if (settings->check && !settings->source)
+		return err_set(err, -EINVAL, "--check needs --source DIR");
+	if (settings->source && (settings->kubeconfig || settings->context))
+		return err_set(err, -EINVAL,
+			       "--source takes the place of the Kubernetes API: give "
+			       "either it or --kubeconfig and --context");
+	if (settings->status && !settings->source)
+		return err_set(err, -EINVAL, "--status is only for --source");
 	if (settings->check)
 		return 0;
 	if (!settings->tls_cert || !settings->tls_key || !settings->tls_ca)
@@ -269,6 +317,19 @@ static const struct option_def def[] = {
 	  .help = "The directory of manifests: policies, Namespaces, Nodes and Pods in "
 		  "*.yaml, *.yml and *.json. It is followed: a change is in force at "
 		  "once." },
+	{ .name = "kubeconfig",
+	  .type = OPTION_TEXT,
+	  .value = &s.kubeconfig,
+	  .arg = "FILE",
+	  .help = "Without --source, objects come from the Kubernetes API and statuses go there: "
+		  "by "
+		  "this kubeconfig, else by $KUBECONFIG, else as the pod that this runs in, else "
+		  "by ~/.kube/config." },
+	{ .name = "context",
+	  .type = OPTION_TEXT,
+	  .value = &s.context,
+	  .arg = "NAME",
+	  .help = "The context of the kubeconfig. Default: its current one" },
 	{ .name = "status",
 	  .type = OPTION_TEXT,
 	  .value = &s.status,

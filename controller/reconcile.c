@@ -25,6 +25,12 @@ const struct object *reconcile_object(const struct reconcile *reconcile, const s
 	return store_find(reconcile->store, item->kind, item->ns, item->name);
 }
 
+const json_t *reconcile_stored_status(const struct reconcile *reconcile,
+				      const struct object *object)
+{
+	return reconcile->statuses.ops->get(reconcile->statuses.ctx, object);
+}
+
 /* --- what the source says --- */
 
 static bool is_policy(enum object_kind kind)
@@ -35,10 +41,11 @@ static bool is_policy(enum object_kind kind)
 static void track(struct reconcile *reconcile, struct manifest_doc *doc)
 {
 	const struct object *object = doc->object;
-	const json_t *status = status_dir_get(reconcile->status_dir, object);
+	const json_t *status = reconcile_stored_status(reconcile, object);
 	struct tracked *item;
 
-	status_dir_identify(reconcile->status_dir, doc, now_wall_ns() / NSEC_PER_SEC);
+	reconcile->statuses.ops->identify(reconcile->statuses.ctx, doc,
+					  now_wall_ns() / NSEC_PER_SEC);
 	item = tracked_find_or_add(&reconcile->tracked, object->kind, object->ns, object->name);
 	if (item->generation == object->generation)
 		return;
@@ -79,7 +86,70 @@ static void on_remove(void *ctx, enum object_kind kind, const char *ns, const ch
 		 LOG_STR("namespace", ns), LOG_STR("name", name));
 	reconcile_count_end(reconcile, item, OUTCOME_DELETED);
 	tracked_remove(&reconcile->tracked, item);
-	status_dir_delete(reconcile->status_dir, kind, ns, name);
+	reconcile->statuses.ops->remove(reconcile->statuses.ctx, kind, ns, name);
+}
+
+static struct object_list objects_of(const struct reconcile *reconcile, enum object_kind kind,
+				     const char *ns)
+{
+	if (kind == OBJECT_POLICY)
+		return store_policies(reconcile->store, ns);
+	return store_pods_of_ns(reconcile->store, ns);
+}
+
+struct key {
+	char *ns, *name;
+};
+
+static void unless_kept(const struct key_set *keep, const char *ns, const char *name,
+			struct key **key, size_t *nr)
+{
+	if (key_set_has(keep, ns, name))
+		return;
+	GROW(*key, *nr);
+	(*key)[(*nr)++] = (struct key){ .ns = xstrdup(ns), .name = xstrdup(name) };
+}
+
+/* Those of the kind that are not in `keep`; the names are copies, since removing changes the store. */
+static struct key *vanished(const struct reconcile *reconcile, enum object_kind kind,
+			    const struct key_set *keep, size_t *ret_nr)
+{
+	const struct store *store = reconcile->store;
+	struct object_list cluster = store_cluster_policies(store);
+	struct key *key = NULL;
+
+	*ret_nr = 0;
+	if (kind == OBJECT_CLUSTER_POLICY)
+		for (size_t i = 0; i < cluster.nr; i++)
+			unless_kept(keep, "", cluster.object[i]->name, &key, ret_nr);
+	if (kind == OBJECT_NODE)
+		for (size_t i = 0; i < store_node_nr(store); i++)
+			unless_kept(keep, "", store_node_name(store, i), &key, ret_nr);
+	for (size_t n = 0; n < store_ns_nr(store); n++) {
+		const char *ns = store_ns_name(store, n);
+		struct object_list list = { 0 };
+
+		if (kind == OBJECT_NAMESPACE)
+			unless_kept(keep, "", ns, &key, ret_nr);
+		if (kind == OBJECT_POLICY || kind == OBJECT_POD)
+			list = objects_of(reconcile, kind, ns);
+		for (size_t i = 0; i < list.nr; i++)
+			unless_kept(keep, ns, list.object[i]->name, &key, ret_nr);
+	}
+	return key;
+}
+
+void reconcile_sweep(struct reconcile *reconcile, enum object_kind kind, const struct key_set *keep)
+{
+	size_t nr;
+	struct key *key = vanished(reconcile, kind, keep, &nr);
+
+	for (size_t i = 0; i < nr; i++) {
+		on_remove(reconcile, kind, key[i].ns, key[i].name);
+		free(key[i].ns);
+		free(key[i].name);
+	}
+	free(key);
 }
 
 static void on_settled(void *ctx)
@@ -104,9 +174,17 @@ static void on_node_changed(void *ctx, const char *node)
 
 const struct hub_events reconcile_hub_events = { .node_changed = on_node_changed };
 
+void reconcile_stored_later(struct reconcile *reconcile)
+{
+	if (reconcile->closing)
+		return;
+	reconcile_run(reconcile);
+	reconcile_status_all(reconcile);
+}
+
 void reconcile_source_complete(struct reconcile *reconcile)
 {
-	status_dir_sweep(reconcile->status_dir);
+	reconcile->statuses.ops->sweep(reconcile->statuses.ctx);
 }
 
 /* --- a run --- */
@@ -270,13 +348,13 @@ static void make_metrics(struct reconcile *reconcile, struct metrics *m)
 }
 
 struct reconcile *reconcile_new(struct uv_loop_s *loop, const struct compile_options *options,
-				struct status_dir *status_dir, struct metrics *metrics)
+				const struct status_store *statuses, struct metrics *metrics)
 {
 	struct reconcile *reconcile = xcalloc(1, sizeof(*reconcile));
 
 	reconcile->store = store_new();
 	reconcile->compiler = compiler_new(options);
-	reconcile->status_dir = status_dir;
+	reconcile->statuses = *statuses;
 	reconcile->retry_ns = INT64_MAX;
 	read_boot_id(reconcile);
 	make_metrics(reconcile, metrics);

@@ -13,16 +13,17 @@
 #include "controller/compile.h"
 #include "controller/hub.h"
 #include "controller/source_dir.h"
-#include "controller/status_dir.h"
+#include "controller/status_store.h"
+#include "controller/key_set.h"
 #include "lib/base.h"
 
 struct metrics;
 struct reconcile;
 struct uv_loop_s;
 
-/* `status_dir` and `metrics` (may be NULL) stay the caller's and must outlive it. */
+/* What `statuses` and `metrics` (may be NULL) point to stays the caller's and must outlive it. */
 struct reconcile *reconcile_new(struct uv_loop_s *loop, const struct compile_options *options,
-				struct status_dir *status_dir, struct metrics *metrics);
+				const struct status_store *statuses, struct metrics *metrics);
 
 /* Stop; the memory goes when the loop has run its close callbacks.  Statuses that wait for their turn are
  * written. */
@@ -35,6 +36,13 @@ void reconcile_set_hub(struct reconcile *reconcile, struct hub *hub);
 /* For source_dir_new() and hub_new(), with the reconcile as their ctx. */
 extern const struct source_dir_events reconcile_source_events;
 extern const struct hub_events reconcile_hub_events;
+
+/* A status that was on its way is stored: what waited for it can go on. */
+void reconcile_stored_later(struct reconcile *reconcile);
+
+/* Remove every object of the kind that is not in `keep`, as the source would. */
+void reconcile_sweep(struct reconcile *reconcile, enum object_kind kind,
+		     const struct key_set *keep);
 
 /* All manifests were read and none is refused: statuses of objects that are no more can go. */
 void reconcile_source_complete(struct reconcile *reconcile);

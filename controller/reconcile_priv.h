@@ -17,7 +17,7 @@ enum outcome { OUTCOME_EXPIRED, OUTCOME_DELETED, OUTCOME_EDITED };
 struct reconcile {
 	struct store *store;
 	struct compiler *compiler;
-	struct status_dir *status_dir;
+	struct status_store statuses;
 	struct hub *hub; /* NULL = nobody to send to */
 	struct tracked_table tracked;
 	char boot_id[BOOT_ID_MAX];
@@ -53,6 +53,9 @@ void reconcile_count_end(struct reconcile *reconcile, struct tracked *item, enum
 /* Storing failed or works again. */
 void reconcile_stored(struct reconcile *reconcile, int r, const struct err *err);
 
+/* What is stored as its status, or NULL; borrowed. */
+const json_t *reconcile_stored_status(const struct reconcile *reconcile,
+				      const struct object *object);
 const struct object *reconcile_object(const struct reconcile *reconcile,
 				      const struct tracked *item);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controller/reconcile_priv.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "controller/effective.h"
@@ -19,7 +20,7 @@
 
 void reconcile_stored(struct reconcile *reconcile, int r, const struct err *err)
 {
-	if (r == 0)
+	if (r == 0 || r == -EINPROGRESS)
 		return;
 	if (!reconcile->not_stored.text[0])
 		log_error("status cannot be stored, new boosts do not start until it can",
@@ -63,6 +64,17 @@ static int64_t max_duration(const struct reconcile *reconcile, const char *ns,
 	return max_ns;
 }
 
+/* Does `stored` have every member of `wanted`? */
+static bool holds(const json_t *stored, json_t *wanted)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(wanted, key, value) if (!json_equal(json_object_get(stored, key),
+								value)) return false;
+	return true;
+}
+
 /* The start of a boost, before anything is known of what came of it. */
 static int store_clock(struct reconcile *reconcile, const struct object *object,
 		       const struct boost_clock *clock)
@@ -73,7 +85,9 @@ static int store_clock(struct reconcile *reconcile, const struct object *object,
 
 	json_object_set_new(status, "observedGeneration", json_integer(clock->generation));
 	clock_to_status(clock, status);
-	r = status_dir_put(reconcile->status_dir, object, status, &err);
+	if (holds(reconcile_stored_status(reconcile, object), status))
+		return 0;
+	r = reconcile->statuses.ops->put(reconcile->statuses.ctx, object, status, &err);
 	reconcile_stored(reconcile, r, &err);
 	return r;
 }
@@ -112,8 +126,8 @@ static void keep_clock(struct reconcile *reconcile, struct tracked *item,
 	const struct object *by;
 
 	if (!clock_is_of(&clock, object->generation) &&
-	    !clock_restore(&clock, status_dir_get(reconcile->status_dir, object),
-			   object->generation, now))
+	    !clock_restore(&clock, reconcile_stored_status(reconcile, object), object->generation,
+			   now))
 		clock_start(&clock, object->generation, policy->duration_ns, now);
 	if (clock_clamp(&clock, max_duration(reconcile, item->ns, &by)))
 		clock.durable = false;
@@ -211,7 +225,7 @@ static json_t *build(const struct reconcile *reconcile, const struct tracked *it
 	struct status_agents agents = { 0 };
 	struct status_input input = {
 		.object = object,
-		.previous = item->full ? item->full : status_dir_get(reconcile->status_dir, object),
+		.previous = item->full ? item->full : reconcile_stored_status(reconcile, object),
 		.now = *now,
 	};
 
@@ -264,6 +278,14 @@ static void follow(struct reconcile *reconcile, struct tracked *item, const stru
 		reconcile_count_end(reconcile, item, OUTCOME_EXPIRED);
 }
 
+/* Has it a clock that is not stored yet? */
+static bool starting(const struct object *object)
+{
+	return object->kind == OBJECT_POLICY && policy_is_boost(&object->policy) &&
+	       clock_is_of(&object->policy.clock, object->generation) &&
+	       !object->policy.clock.durable;
+}
+
 /* Returns when to look again, or INT64_MAX. */
 static int64_t settle(struct reconcile *reconcile, struct tracked *item, const struct instant *now,
 		      bool last)
@@ -277,6 +299,9 @@ static int64_t settle(struct reconcile *reconcile, struct tracked *item, const s
 		item->dirty = false;
 		return INT64_MAX;
 	}
+	/* A status without the clock would take the place of the one that has it and is on its way. */
+	if (starting(object) && !reconcile->not_stored.text[0])
+		return INT64_MAX;
 	status = build(reconcile, item, object, now);
 	follow(reconcile, item, object, status, now);
 	if (!last && !flips(item->full, status) && !status_equal(item->full, status) &&
@@ -285,9 +310,9 @@ static int64_t settle(struct reconcile *reconcile, struct tracked *item, const s
 	if (!last && now->boot_ns < reconcile->retry_ns && reconcile->retry_ns != INT64_MAX)
 		return reconcile->retry_ns;
 	item->dirty = false;
-	r = status_dir_put(reconcile->status_dir, object, status, &err);
+	r = reconcile->statuses.ops->put(reconcile->statuses.ctx, object, status, &err);
 	reconcile_stored(reconcile, r, &err);
-	if (r < 0) {
+	if (r < 0 && r != -EINPROGRESS) {
 		item->dirty = true;
 		return reconcile->retry_ns;
 	}

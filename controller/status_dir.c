@@ -307,3 +307,43 @@ void status_dir_sweep(struct status_dir *dir)
 		forget(dir, strays.stored[i]);
 	free(strays.stored);
 }
+
+/* --- as a store --- */
+
+static void store_identify(void *ctx, struct manifest_doc *doc, int64_t now_wall_s)
+{
+	status_dir_identify(ctx, doc, now_wall_s);
+}
+
+static const json_t *store_get(void *ctx, const struct object *object)
+{
+	return status_dir_get(ctx, object);
+}
+
+static int store_put(void *ctx, const struct object *object, json_t *status, struct err *err)
+{
+	return status_dir_put(ctx, object, status, err);
+}
+
+static void store_remove(void *ctx, enum object_kind kind, const char *ns, const char *name)
+{
+	status_dir_delete(ctx, kind, ns, name);
+}
+
+static void store_sweep(void *ctx)
+{
+	status_dir_sweep(ctx);
+}
+
+struct status_store status_dir_store(struct status_dir *dir)
+{
+	static const struct status_store_ops ops = {
+		.identify = store_identify,
+		.get = store_get,
+		.put = store_put,
+		.remove = store_remove,
+		.sweep = store_sweep,
+	};
+
+	return (struct status_store){ .ops = &ops, .ctx = dir };
+}

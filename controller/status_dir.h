@@ -9,6 +9,7 @@
  * One controller per directory (it is locked). */
 
 #include "controller/status_record.h"
+#include "controller/status_store.h"
 #include "lib/base.h"
 #include "lib/err.h"
 
@@ -38,5 +39,8 @@ void status_dir_delete(struct status_dir *dir, enum object_kind kind, const char
 
 /* Delete the files of objects that were not identified since the start. */
 void status_dir_sweep(struct status_dir *dir);
+
+/* The same as a store; it borrows `dir`. */
+struct status_store status_dir_store(struct status_dir *dir);
 
 #endif

@@ -6,8 +6,8 @@
 #define BACKOFF_FIRST_NS (800 * NSEC_PER_MSEC)
 #define BACKOFF_LAST_NS (30 * NSEC_PER_SEC)
 #define HEALTHY_NS (120 * NSEC_PER_SEC)
-#define SHORT_NS NSEC_PER_SEC	   /* a watch that ends sooner, with nothing in it, is suspicious */
-#define TIMEOUT_MIN_S 300	   /* of a watch; up to twice that */
+#define SHORT_NS NSEC_PER_SEC /* a watch that ends sooner, with nothing in it, is suspicious */
+#define TIMEOUT_MIN_S 300     /* of a watch; up to twice that */
 #define GRACE_MIN_NS (5 * NSEC_PER_SEC)
 #define GRACE_SPAN_NS (10 * NSEC_PER_SEC)
 #define LIST_NS (120 * NSEC_PER_SEC) /* the server gives up after 60 s itself */
@@ -43,8 +43,8 @@ static struct watch_do ask(struct watch_state *state, enum watch_request request
 				   (int64_t)((rnd >> 32) % GRACE_SPAN_NS);
 	if (request == WATCH_ASK_LIST)
 		todo.deadline_ns = LIST_NS;
-	state->ordered = request == WATCH_ASK_WATCH && state->version[0] &&
-			 strcmp(state->version, "0") != 0;
+	state->ordered =
+		request == WATCH_ASK_WATCH && state->version[0] && strcmp(state->version, "0") != 0;
 	if (request == WATCH_ASK_LIST && !state->token[0]) {
 		state->listing = false;
 		if (!state->whole) {
@@ -53,8 +53,7 @@ static struct watch_do ask(struct watch_state *state, enum watch_request request
 				state->from[0] = '\0';
 		}
 	}
-	todo.begin = request == WATCH_ASK_STREAM ||
-		     (request == WATCH_ASK_LIST && !state->token[0]);
+	todo.begin = request == WATCH_ASK_STREAM || (request == WATCH_ASK_LIST && !state->token[0]);
 	return todo;
 }
 
@@ -271,7 +270,8 @@ static struct watch_do on_internal(struct watch_state *state, const struct watch
 
 	if (resume(state) == WATCH_ASK_WATCH && ++state->internal_errors <= INTERNAL_ERRORS_MAX)
 		next = WATCH_ASK_WATCH;
-	return wait_then(state, next, event->status.retry_after_ns, rnd, "the server has a problem");
+	return wait_then(state, next, event->status.retry_after_ns, rnd,
+			 "the server has a problem");
 }
 
 static struct watch_do on_expired(struct watch_state *state, int64_t now_ns, uint64_t rnd)
@@ -380,7 +380,8 @@ struct watch_do watch_step(struct watch_state *state, const struct watch_event *
 {
 	switch (event->type) {
 	case WATCH_START:
-		return ask(state, state->next == WATCH_ASK_STREAM ? sync_request(state) : state->next,
+		return ask(state,
+			   state->next == WATCH_ASK_STREAM ? sync_request(state) : state->next,
 			   now_ns, rnd);
 	case WATCH_PUT:
 	case WATCH_ADDED:

@@ -41,9 +41,9 @@ enum watch_event_type {
 	WATCH_ITEM,
 	WATCH_PAGE, /* the list's end: version and token */
 	/* the end of a request */
-	WATCH_ENDED,  /* it was answered with 200 and ended well */
+	WATCH_ENDED,	    /* it was answered with 200 and ended well */
 	WATCH_REFUSED_HTTP, /* it was answered with another code than 200, or 200 that is no list */
-	WATCH_FAILED, /* it was not answered, or broke off; why is in `failure` */
+	WATCH_FAILED,	    /* it was not answered, or broke off; why is in `failure` */
 };
 
 enum watch_failure {
@@ -53,10 +53,10 @@ enum watch_failure {
 };
 
 struct watch_status {
-	int code; /* HTTP, or of the Status object */
-	bool expired;	/* reason Expired or Gone */
-	bool too_large; /* cause ResourceVersionTooLarge */
-	bool internal;	/* reason InternalError */
+	int code;		/* HTTP, or of the Status object */
+	bool expired;		/* reason Expired or Gone */
+	bool too_large;		/* cause ResourceVersionTooLarge */
+	bool internal;		/* reason InternalError */
 	int64_t retry_after_ns; /* 0 = not said */
 };
 
@@ -70,10 +70,10 @@ struct watch_event {
 };
 
 struct watch_do {
-	bool cancel;	 /* end the request */
-	bool begin;	 /* a sync begins: none has come yet */
+	bool cancel;	  /* end the request */
+	bool begin;	  /* a sync begins: none has come yet */
 	bool put, remove; /* the object of the event */
-	bool commit;	 /* the sync is over: remove what did not come */
+	bool commit;	  /* the sync is over: remove what did not come */
 	bool drop_token, reload_ca;
 	enum watch_request ask;
 	int64_t deadline_ns; /* of `ask`, from now; to be set before it is sent */
@@ -82,8 +82,8 @@ struct watch_do {
 };
 
 struct watch_state {
-	enum watch_request now;  /* under way */
-	enum watch_request next; /* after the wait */
+	enum watch_request now;		 /* under way */
+	enum watch_request next;	 /* after the wait */
 	char version[WATCH_VERSION_MAX]; /* "" = none yet */
 	bool version_void;		 /* it cannot be had any more: ask for the newest */
 	bool synced;			 /* there was a commit */

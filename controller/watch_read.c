@@ -37,9 +37,9 @@ static struct watch_status status_of(const json_t *status)
 	ret.code = code > 0 && code < 1000 ? (int)code : 0;
 	if (retry_s > 0)
 		ret.retry_after_ns = MIN(retry_s, RETRY_AFTER_MAX_S) * NSEC_PER_SEC;
-	json_array_foreach(json_object_get(details, "causes"), i, cause)
-		if (strcmp(text_of(cause, "reason"), "ResourceVersionTooLarge") == 0)
-			ret.too_large = true;
+	json_array_foreach(json_object_get(details, "causes"), i,
+			   cause) if (strcmp(text_of(cause, "reason"), "ResourceVersionTooLarge") ==
+				      0) ret.too_large = true;
 	return ret;
 }
 
@@ -66,8 +66,8 @@ static enum watch_event_type type_of(const char *type)
 		const char *name;
 		enum watch_event_type type;
 	} known[] = {
-		{ "ADDED", WATCH_ADDED },	{ "MODIFIED", WATCH_PUT },
-		{ "DELETED", WATCH_DELETED },	{ "BOOKMARK", WATCH_BOOKMARK },
+		{ "ADDED", WATCH_ADDED },     { "MODIFIED", WATCH_PUT },
+		{ "DELETED", WATCH_DELETED }, { "BOOKMARK", WATCH_BOOKMARK },
 		{ "ERROR", WATCH_ERROR },
 	};
 

@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 struct watch_read {
-	json_t *root; /* owns all that `event` points to; NULL = nothing */
+	json_t *root;	/* owns all that `event` points to; NULL = nothing */
 	json_t *object; /* borrowed: of a put, an item or a deletion; NULL = none */
 	struct watch_event event;
 };

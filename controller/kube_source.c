@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/kube_source.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "controller/kube_http.h"
+#include "controller/kube_status.h"
+#include "controller/kube_watch.h"
+#include "controller/reconcile.h"
+#include "lib/fs.h"
+#include "lib/limits.h"
+#include "lib/log.h"
+#include "lib/metrics.h"
+
+#define FILES_MAX 32
+
+static const struct kube_watch_resource resource[] = {
+	{ OBJECT_CLUSTER_POLICY, "/apis/" PROFILING_API_VERSION "/clusterprofilingpolicies",
+	  PROFILING_API_VERSION },
+	{ OBJECT_POLICY, "/apis/" PROFILING_API_VERSION "/profilingpolicies",
+	  PROFILING_API_VERSION },
+	{ OBJECT_NAMESPACE, "/api/v1/namespaces", "v1" },
+	{ OBJECT_NODE, "/api/v1/nodes", "v1" },
+	{ OBJECT_POD, "/api/v1/pods", "v1" },
+};
+
+struct kube_source {
+	uv_loop_t *loop;
+	struct metrics *metrics;
+	struct kube_http *http;
+	struct kube_status *status;
+	struct reconcile *reconcile;
+	struct kube_watch *watch[ARRAY_SIZE(resource)];
+	bool complete; /* all have been in sync */
+};
+
+/* --- where the API is --- */
+
+static int read_files(const char *list, const char *context, struct kube_config *ret_config,
+		      struct err *err)
+{
+	struct kubeconfig_file file[FILES_MAX] = { 0 };
+	cleanup(freep) char *copy = xstrdup(list);
+	char *rest = copy, *path;
+	size_t nr = 0;
+	int r = 0;
+
+	while (r == 0 && (path = strsep(&rest, ":")) && nr < FILES_MAX) {
+		char absolute[PATH_MAX], *text = NULL;
+		size_t len = 0;
+
+		if (!path[0])
+			continue;
+		if (!realpath(path, absolute))
+			snprintf(absolute, sizeof(absolute), "%s", path);
+		r = fs_read_file(path, LIMIT_MANIFEST_BYTES, &text, &len, err);
+		/* kubectl leaves out files of a list that are not there. */
+		if (r == -ENOENT && strchr(list, ':'))
+			r = 0;
+		else if (r == 0)
+			file[nr++] = (struct kubeconfig_file){ xstrdup(absolute), text, len };
+	}
+	if (r == 0)
+		r = kubeconfig_parse(file, nr, context, ret_config, err);
+	for (size_t i = 0; i < nr; i++) {
+		free((char *)file[i].path);
+		free((char *)file[i].text);
+	}
+	return r;
+}
+
+int kube_source_find(const char *path, const char *context, struct kube_config *ret_config,
+		     struct err *err)
+{
+	const char *host = getenv("KUBERNETES_SERVICE_HOST");
+	const char *home = getenv("HOME");
+	cleanup(freep) char *usual = xasprintf("%s/.kube/config", home ? home : "/root");
+
+	if (!path)
+		path = getenv("KUBECONFIG");
+	if (path && path[0])
+		return read_files(path, context, ret_config, err);
+	if (host && host[0])
+		return kubeconfig_in_cluster(host, getenv("KUBERNETES_SERVICE_PORT"),
+					     KUBE_ACCOUNT_DIR, ret_config, err);
+	return read_files(usual, context, ret_config, err);
+}
+
+/* --- what comes --- */
+
+static void on_apply(void *ctx, struct object *object, const json_t *status)
+{
+	struct kube_source *source = ctx;
+	struct manifest_doc doc = { .object = object, .has_created = true };
+
+	if (object->kind == OBJECT_POLICY || object->kind == OBJECT_CLUSTER_POLICY)
+		kube_status_learn(source->status, object, status);
+	reconcile_source_events.sink.apply(source->reconcile, &doc);
+}
+
+static void on_remove(void *ctx, enum object_kind kind, const char *ns, const char *name)
+{
+	struct kube_source *source = ctx;
+
+	reconcile_source_events.sink.remove(source->reconcile, kind, ns, name);
+}
+
+static void on_sweep(void *ctx, enum object_kind kind, const struct key_set *keep)
+{
+	struct kube_source *source = ctx;
+
+	reconcile_sweep(source->reconcile, kind, keep);
+}
+
+/* Nothing is compiled before everything is known: a plan without the pods would end their boosts. */
+static void on_settled(void *ctx)
+{
+	struct kube_source *source = ctx;
+
+	if (source->complete)
+		reconcile_source_events.settled(source->reconcile);
+}
+
+static void on_synced(void *ctx, enum object_kind kind)
+{
+	struct kube_source *source = ctx;
+
+	(void)kind;
+	for (size_t i = 0; i < ARRAY_SIZE(resource); i++)
+		if (!kube_watch_synced(source->watch[i]))
+			return;
+	if (!source->complete)
+		log_info("everything is read from the Kubernetes API");
+	source->complete = true;
+	reconcile_source_complete(source->reconcile);
+}
+
+static const struct kube_watch_events events = {
+	.apply = on_apply,
+	.remove = on_remove,
+	.sweep = on_sweep,
+	.settled = on_settled,
+	.synced = on_synced,
+};
+
+static void on_stored(void *ctx)
+{
+	struct kube_source *source = ctx;
+
+	if (source->complete)
+		reconcile_stored_later(source->reconcile);
+}
+
+/* --- life --- */
+
+int kube_source_new(struct uv_loop_s *loop, struct kube_config *config, struct metrics *metrics,
+		    struct kube_source **ret_source, struct err *err)
+{
+	struct kube_source *source = xcalloc(1, sizeof(*source));
+	int r;
+
+	source->loop = loop;
+	source->metrics = metrics;
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	r = kube_http_new(loop, config, metrics, &source->http, err);
+	if (r < 0) {
+		free(source);
+		return r;
+	}
+	source->status = kube_status_new(loop, source->http, on_stored, source, metrics);
+	*ret_source = source;
+	return 0;
+}
+
+struct status_store kube_source_store(struct kube_source *source)
+{
+	return kube_status_store(source->status);
+}
+
+void kube_source_start(struct kube_source *source, struct reconcile *reconcile)
+{
+	const struct kube_config *config = kube_http_config(source->http);
+
+	log_info("Kubernetes API", LOG_STR("server", config->server),
+		 LOG_STR("context", config->context), LOG_STR("proxy", config->proxy_url));
+	source->reconcile = reconcile;
+	for (size_t i = 0; i < ARRAY_SIZE(resource); i++)
+		source->watch[i] = kube_watch_new(source->loop, source->http, &resource[i], &events,
+						  source, source->metrics);
+}
+
+void kube_source_close(struct kube_source *source)
+{
+	if (!source)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(resource); i++)
+		kube_watch_close(source->watch[i]);
+	kube_status_close(source->status);
+	kube_http_close(source->http);
+	free(source);
+}
+
+bool kube_source_ok(const struct kube_source *source, struct err *ret_why)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(resource); i++) {
+		if (!source->watch[i])
+			return err_set(ret_why, 0, "not started") != 0;
+		if (!kube_watch_ok(source->watch[i], ret_why))
+			return false;
+	}
+	return kube_status_ok(source->status, ret_why);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_KUBE_SOURCE_H
+#define CONTROLLER_KUBE_SOURCE_H
+
+/* The Kubernetes API as the source of all objects and the store of all statuses: the counterpart of
+ * source_dir.h and status_dir.h. */
+
+#include "controller/kubeconfig.h"
+#include "controller/status_store.h"
+#include "lib/base.h"
+#include "lib/err.h"
+
+struct kube_source;
+struct metrics;
+struct reconcile;
+struct uv_loop_s;
+
+/* Find the API: `path` (a list with colons, NULL: $KUBECONFIG) or, when there is neither, the pod we are
+ * in, or ~/.kube/config.  `context` may be NULL.  *ret_config is the caller's. */
+must_check int kube_source_find(const char *path, const char *context,
+				struct kube_config *ret_config, struct err *err);
+
+/* Takes *config over.  Nothing is asked before kube_source_start(). */
+must_check int kube_source_new(struct uv_loop_s *loop, struct kube_config *config,
+			       struct metrics *metrics, struct kube_source **ret_source,
+			       struct err *err);
+
+/* For reconcile_new(). */
+struct status_store kube_source_store(struct kube_source *source);
+
+/* Follow all resources and tell `reconcile`, which must outlive the source. */
+void kube_source_start(struct kube_source *source, struct reconcile *reconcile);
+
+/* Stop; the memory goes when the loop has run its close callbacks.  After reconcile_close() no status is
+ * put any more. */
+void kube_source_close(struct kube_source *source);
+
+/* False, with the reason, until everything has been read once, and while something cannot be. */
+bool kube_source_ok(const struct kube_source *source, struct err *ret_why);
+
+#endif
