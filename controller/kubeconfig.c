@@ -2,24 +2,9 @@
 #include "controller/kubeconfig.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <string.h>
 
-#include "lib/json.h"
-#include "lib/limits.h"
-#include "lib/yaml.h"
-
-#define TEXT_MAX 4096
-#define DATA_MAX (256 * 1024)
-#define LIST_MAX 1000
-
-/* One file, and where it is. */
-struct source {
-	const char *path;
-	size_t dir_len; /* of `path`, with the slash */
-	struct yaml_stream yaml;
-	const json_t *root;
-};
+#include "controller/kubeconfig_read.h"
 
 static void envs_free(struct kube_env *env, size_t nr)
 {
@@ -71,103 +56,6 @@ void kube_config_release(struct kube_config *config)
 	*config = (struct kube_config){ 0 };
 }
 
-/* --- members --- */
-
-/* An optional string; absent, null and "" leave *ret alone. */
-static int get_text(const json_t *obj, const char *key, size_t max, char **ret, struct err *err)
-{
-	const char *text = NULL;
-	const json_t *value = json_object_get(obj, key);
-	int r;
-
-	if (json_is_string(value) && !json_string_length(value))
-		return 0;
-	r = json_get_opt_name(obj, key, max, &text, err);
-	if (r == 0 && text)
-		*ret = xstrdup(text);
-	return r;
-}
-
-static int get_bool(const json_t *obj, const char *key, bool *ret, struct err *err)
-{
-	const json_t *value = json_object_get(obj, key);
-
-	if (!value || json_is_null(value))
-		return 0;
-	if (!json_is_boolean(value))
-		return err_set(err, -EINVAL, "%s: is neither true nor false", key);
-	*ret = json_is_true(value);
-	return 0;
-}
-
-/* The name of a file, relative to the file it stands in. */
-static int get_path(const struct source *source, const json_t *obj, const char *key, char **ret,
-		    struct err *err)
-{
-	cleanup(freep) char *path = NULL;
-	int r = get_text(obj, key, TEXT_MAX, &path, err);
-
-	if (r < 0 || !path)
-		return r;
-	*ret = path[0] == '/' ? xstrdup(path)
-			      : xasprintf("%.*s%s", (int)source->dir_len, source->path, path);
-	return 0;
-}
-
-/* PEM in base64, possibly over several lines. */
-static int get_data(const json_t *obj, const char *key, char **ret, struct err *err)
-{
-	const json_t *value = json_object_get(obj, key);
-	const char *text = json_string_value(value);
-	size_t len = 0, pad = 0;
-	cleanup(freep) char *plain = NULL;
-	cleanup(freep) char *out = NULL;
-	int nr;
-
-	if (!value || json_is_null(value) || (text && !text[0]))
-		return 0;
-	if (!text || strlen(text) > DATA_MAX)
-		return err_set(err, -EINVAL, "%s: is not base64", key);
-	plain = xmalloc(strlen(text) + 1);
-	for (; *text; text++)
-		if (!strchr(" \n\r\t", *text))
-			plain[len++] = *text;
-	while (pad < 2 && pad < len && plain[len - 1 - pad] == '=')
-		pad++;
-	out = xmalloc(len + 1);
-	nr = len % 4 ? -1 : EVP_DecodeBlock((unsigned char *)out, (unsigned char *)plain, (int)len);
-	if (nr < (int)pad || memchr(out, '\0', (size_t)nr - pad))
-		return err_set(err, -EINVAL, "%s: is not base64 of a PEM file", key);
-	out[(size_t)nr - pad] = '\0';
-	*ret = TAKE_PTR(out);
-	return 0;
-}
-
-static int get_texts(const json_t *obj, const char *key, char ***ret, size_t *ret_nr,
-		     struct err *err)
-{
-	const json_t *list = NULL, *item;
-	size_t i;
-	int r = json_get_array(obj, key, LIST_MAX, &list, err);
-
-	if (r < 0)
-		return r;
-	json_array_foreach(list, i, item)
-	{
-		if (!json_is_string(item) || json_string_length(item) > TEXT_MAX)
-			return err_set(err, -EINVAL, "%s[%zu]: is not a string", key, i);
-		GROW(*ret, *ret_nr);
-		(*ret)[(*ret_nr)++] = xstrdup(json_string_value(item));
-	}
-	return 0;
-}
-
-static void add_env(struct kube_env **env, size_t *nr, const char *name, const char *value)
-{
-	GROW(*env, *nr);
-	(*env)[(*nr)++] = (struct kube_env){ .name = xstrdup(name), .value = xstrdup(value) };
-}
-
 /* --- the server --- */
 
 static int check_server(struct kube_config *config, struct err *err)
@@ -187,25 +75,29 @@ static int check_server(struct kube_config *config, struct err *err)
 	return 0;
 }
 
-static int read_cluster(const struct source *source, const json_t *cluster,
+static int read_cluster(const struct kubeconfig_source *source, const json_t *cluster,
 			struct kube_config *config, struct err *err)
 {
-	int r = get_text(cluster, "server", TEXT_MAX, &config->server, err);
+	int r = kubeconfig_text(cluster, "server", KUBECONFIG_TEXT_MAX, &config->server, err);
 
 	if (r == 0)
 		r = check_server(config, err);
 	if (r == 0)
-		r = get_text(cluster, "tls-server-name", TEXT_MAX, &config->tls_server_name, err);
+		r = kubeconfig_text(cluster, "tls-server-name", KUBECONFIG_TEXT_MAX,
+				    &config->tls_server_name, err);
 	if (r == 0)
-		r = get_text(cluster, "proxy-url", TEXT_MAX, &config->proxy_url, err);
+		r = kubeconfig_text(cluster, "proxy-url", KUBECONFIG_TEXT_MAX, &config->proxy_url,
+				    err);
 	if (r == 0)
-		r = get_bool(cluster, "insecure-skip-tls-verify", &config->insecure, err);
+		r = kubeconfig_bool(cluster, "insecure-skip-tls-verify", &config->insecure, err);
 	if (r == 0)
-		r = get_bool(cluster, "disable-compression", &config->disable_compression, err);
+		r = kubeconfig_bool(cluster, "disable-compression", &config->disable_compression,
+				    err);
 	if (r == 0)
-		r = get_data(cluster, "certificate-authority-data", &config->ca_data, err);
+		r = kubeconfig_data(cluster, "certificate-authority-data", &config->ca_data, err);
 	if (r == 0)
-		r = get_path(source, cluster, "certificate-authority", &config->ca_file, err);
+		r = kubeconfig_path(source, cluster, "certificate-authority", &config->ca_file,
+				    err);
 	if (r == 0 && config->insecure && (config->ca_data || config->ca_file))
 		return err_set(err, -EINVAL,
 			       "insecure-skip-tls-verify and a certificate-authority do not go "
@@ -213,155 +105,12 @@ static int read_cluster(const struct source *source, const json_t *cluster,
 	return r;
 }
 
-/* --- who we are --- */
-
-static int read_exec_env(const json_t *exec, struct kube_exec *ret, struct err *err)
-{
-	const json_t *list = NULL, *item;
-	size_t i;
-	int r = json_get_array(exec, "env", LIST_MAX, &list, err);
-
-	if (r < 0)
-		return r;
-	json_array_foreach(list, i, item)
-	{
-		const char *name = NULL, *value = NULL;
-
-		r = json_get_name(item, "name", TEXT_MAX, &name, err);
-		if (r == 0)
-			r = json_get_text(item, "value", DATA_MAX, &value, err);
-		if (r < 0)
-			return err_wrap(err, r, "env[%zu]", i);
-		if (strchr(name, '='))
-			return err_set(err, -EINVAL, "env[%zu].name: \"=\" cannot be in it", i);
-		add_env(&ret->env, &ret->env_nr, name, value);
-	}
-	return 0;
-}
-
-static int check_exec(const json_t *exec, const struct kube_exec *ret, struct err *err)
-{
-	const char *mode = json_string_value(json_object_get(exec, "interactiveMode"));
-
-	if (!ret->command)
-		return err_set(err, -EINVAL, "command: is missing");
-	if (!ret->api_version ||
-	    (strcmp(ret->api_version, "client.authentication.k8s.io/v1") != 0 &&
-	     strcmp(ret->api_version, "client.authentication.k8s.io/v1beta1") != 0))
-		return err_set(err, -EINVAL,
-			       "apiVersion: is not client.authentication.k8s.io/v1 or v1beta1");
-	if (mode && strcmp(mode, "Always") == 0)
-		return err_set(err, -EINVAL, "interactiveMode: Always: a daemon has nobody to ask");
-	if (mode && strcmp(mode, "Never") != 0 && strcmp(mode, "IfAvailable") != 0)
-		return err_set(err, -EINVAL,
-			       "interactiveMode: \"%s\" is not one of Never, IfAvailable, Always",
-			       mode);
-	if (!mode && strcmp(ret->api_version, "client.authentication.k8s.io/v1") == 0)
-		return err_set(err, -EINVAL, "interactiveMode: is missing");
-	return 0;
-}
-
-static int read_exec(const struct source *source, const json_t *exec, struct kube_exec *ret,
-		     struct err *err)
-{
-	int r = get_text(exec, "command", TEXT_MAX, &ret->command, err);
-
-	if (r == 0 && ret->command && strchr(ret->command, '/') && ret->command[0] != '/') {
-		free(TAKE_PTR(ret->command));
-		r = get_path(source, exec, "command", &ret->command, err);
-	}
-	if (r == 0)
-		r = get_text(exec, "apiVersion", TEXT_MAX, &ret->api_version, err);
-	if (r == 0)
-		r = get_bool(exec, "provideClusterInfo", &ret->provide_cluster_info, err);
-	if (r == 0)
-		r = get_texts(exec, "args", &ret->arg, &ret->arg_nr, err);
-	if (r == 0)
-		r = read_exec_env(exec, ret, err);
-	if (r == 0 && json_is_string(json_object_get(exec, "installHint")))
-		ret->install_hint =
-			xstrdup(json_string_value(json_object_get(exec, "installHint")));
-	return r == 0 ? check_exec(exec, ret, err) : r;
-}
-
-static int read_impersonation(const json_t *user, struct kube_config *config, struct err *err)
-{
-	json_t *extra = json_object_get(user, "as-user-extra"), *list, *item;
-	const char *key;
-	size_t i;
-	int r = get_text(user, "as", TEXT_MAX, &config->as_user, err);
-
-	if (r == 0)
-		r = get_text(user, "as-uid", TEXT_MAX, &config->as_uid, err);
-	if (r == 0)
-		r = get_texts(user, "as-groups", &config->as_group, &config->as_group_nr, err);
-	if (r < 0)
-		return r;
-	json_object_foreach(extra, key, list) json_array_foreach(list, i, item)
-	{
-		if (!json_is_string(item) || config->as_extra_nr >= LIST_MAX)
-			return err_set(err, -EINVAL, "as-user-extra: is not a map of lists");
-		add_env(&config->as_extra, &config->as_extra_nr, key, json_string_value(item));
-	}
-	if (!config->as_user && (config->as_uid || config->as_group_nr || config->as_extra_nr))
-		return err_set(err, -EINVAL, "as: is missing, while other as-... are there");
-	return 0;
-}
-
-static int check_user(const json_t *user, const struct kube_config *config, struct err *err)
-{
-	bool cert = config->cert_data || config->cert_file;
-	bool key = config->key_data || config->key_file;
-
-	if (json_is_object(json_object_get(user, "auth-provider")))
-		return err_set(err, -EINVAL,
-			       "auth-provider: is no longer supported by Kubernetes clients; "
-			       "use exec with the plugin of your provider");
-	if (cert != key)
-		return err_set(err, -EINVAL, "%s: is missing",
-			       cert ? "client-key" : "client-certificate");
-	if ((config->username || config->password) && (config->token || config->token_file))
-		return err_set(err, -EINVAL, "username and token do not go together");
-	return 0;
-}
-
-static int read_user(const struct source *source, const json_t *user, struct kube_config *config,
-		     struct err *err)
-{
-	const json_t *exec = json_object_get(user, "exec");
-	int r = get_data(user, "client-certificate-data", &config->cert_data, err);
-
-	if (r == 0)
-		r = get_data(user, "client-key-data", &config->key_data, err);
-	if (r == 0)
-		r = get_path(source, user, "client-certificate", &config->cert_file, err);
-	if (r == 0)
-		r = get_path(source, user, "client-key", &config->key_file, err);
-	if (r == 0)
-		r = get_text(user, "token", LIMIT_KUBE_TOKEN_BYTES, &config->token, err);
-	if (r == 0)
-		r = get_path(source, user, "tokenFile", &config->token_file, err);
-	if (r == 0)
-		r = get_text(user, "username", TEXT_MAX, &config->username, err);
-	if (r == 0)
-		r = get_text(user, "password", TEXT_MAX, &config->password, err);
-	if (r == 0)
-		r = read_impersonation(user, config, err);
-	if (r == 0)
-		r = check_user(user, config, err);
-	if (r == 0 && json_is_object(exec)) {
-		r = read_exec(source, exec, &config->exec, err);
-		if (r < 0)
-			err_wrap(err, r, "exec");
-	}
-	return r;
-}
-
 /* --- finding --- */
 
 /* The member `inner` of the first element called `name` in `list` of any file. */
-static const json_t *find(const struct source *source, size_t nr, const char *list,
-			  const char *name, const char *inner, const struct source **ret_source)
+static const json_t *find(const struct kubeconfig_source *source, size_t nr, const char *list,
+			  const char *name, const char *inner,
+			  const struct kubeconfig_source **ret_source)
 {
 	const json_t *item;
 	size_t i;
@@ -380,7 +129,7 @@ static const json_t *find(const struct source *source, size_t nr, const char *li
 	return NULL;
 }
 
-static const char *current_context(const struct source *source, size_t nr)
+static const char *current_context(const struct kubeconfig_source *source, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++) {
 		const char *name =
@@ -392,10 +141,10 @@ static const char *current_context(const struct source *source, size_t nr)
 	return NULL;
 }
 
-static int choose(const struct source *source, size_t nr, const char *context,
+static int choose(const struct kubeconfig_source *source, size_t nr, const char *context,
 		  struct kube_config *config, struct err *err)
 {
-	const struct source *at = NULL;
+	const struct kubeconfig_source *at = NULL;
 	const json_t *chosen, *cluster, *user;
 	const char *cluster_name, *user_name;
 	int r;
@@ -409,7 +158,7 @@ static int choose(const struct source *source, size_t nr, const char *context,
 	if (!chosen)
 		return err_set(err, -ENOENT, "there is no context \"%s\"", context);
 	config->context = xstrdup(context);
-	r = get_text(chosen, "namespace", TEXT_MAX, &config->ns, err);
+	r = kubeconfig_text(chosen, "namespace", KUBECONFIG_TEXT_MAX, &config->ns, err);
 	if (r < 0)
 		return err_wrap(err, r, "%s: context \"%s\"", at->path, context);
 	cluster_name = json_string_value(json_object_get(chosen, "cluster"));
@@ -427,11 +176,11 @@ static int choose(const struct source *source, size_t nr, const char *context,
 	if (!user)
 		return err_set(err, -EINVAL, "context \"%s\": its user \"%s\" is not there",
 			       context, user_name);
-	r = read_user(at, user, config, err);
+	r = kubeconfig_user(at, user, config, err);
 	return r < 0 ? err_wrap(err, r, "%s: user \"%s\"", at->path, user_name) : 0;
 }
 
-static int load(const struct kubeconfig_file *file, struct source *ret, struct err *err)
+static int load(const struct kubeconfig_file *file, struct kubeconfig_source *ret, struct err *err)
 {
 	const char *slash = strrchr(file->path, '/');
 	int r = yaml_parse(file->text, file->len, &ret->yaml, err);
@@ -450,7 +199,7 @@ static int load(const struct kubeconfig_file *file, struct source *ret, struct e
 int kubeconfig_parse(const struct kubeconfig_file *file, size_t file_nr, const char *context,
 		     struct kube_config *ret_config, struct err *err)
 {
-	struct source *source = xcalloc(file_nr + 1, sizeof(*source));
+	struct kubeconfig_source *source = xcalloc(file_nr + 1, sizeof(*source));
 	struct kube_config config = { 0 };
 	int r = 0;
 
