@@ -8,7 +8,7 @@
 #include "lib/base.h"
 #include "lib/err.h"
 
-#define EXEC_CREDENTIAL_BYTES (256 * 1024)
+#define EXEC_CREDENTIAL_BYTES (256UL * 1024)
 
 struct exec_credential {
 	char *token;	   /* NULL = none */

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define ROOM_KEPT (64 * 1024) /* a buffer that one large object made is given back */
+#define ROOM_KEPT (64UL * 1024) /* a buffer that one large object made is given back */
 
 void json_lines_init(struct json_lines *lines, size_t max)
 {

@@ -10,7 +10,7 @@
 #include "lib/yaml.h"
 
 #define KUBECONFIG_TEXT_MAX 4096
-#define KUBECONFIG_DATA_MAX (256 * 1024)
+#define KUBECONFIG_DATA_MAX (256UL * 1024)
 #define KUBECONFIG_LIST_MAX 1000
 
 /* One file, and where it is. */

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define ROOM_KEPT (64 * 1024)
+#define ROOM_KEPT (64UL * 1024)
 
 enum state {
 	AT_START, /* { of the list */

@@ -22,7 +22,7 @@ void watch_init(struct watch_state *state)
 static void keep(char ret[WATCH_VERSION_MAX], const char *version)
 {
 	if (version && strlen(version) < WATCH_VERSION_MAX)
-		strcpy(ret, version);
+		memcpy(ret, version, strlen(version) + 1);
 }
 
 /* --- what to ask next --- */
@@ -191,7 +191,7 @@ static struct watch_do on_page(struct watch_state *state, const struct watch_eve
 		return wait_then(state, WATCH_ASK_LIST, BACKOFF_LAST_NS, rnd,
 				 "the token of a page is too long");
 	if (event->token && event->token[0]) {
-		strcpy(state->token, event->token);
+		memcpy(state->token, event->token, strlen(event->token) + 1);
 		todo = ask(state, WATCH_ASK_LIST, now_ns, rnd);
 		state->listing = true;
 		return todo;

@@ -69,7 +69,7 @@ void watch_query(const struct watch_state *state, char ret_query[WATCH_QUERY_MAX
 	if (state->now == WATCH_ASK_LIST)
 		list_query(state, ret_query);
 	else if (state->now == WATCH_ASK_VERSION)
-		strcpy(ret_query, "limit=1");
+		memcpy(ret_query, "limit=1", sizeof("limit=1"));
 	else if (state->now != WATCH_ASK_NOTHING)
 		stream_query(state, ret_query);
 }

@@ -36,7 +36,7 @@ static uint64_t cut(const char *text, size_t len, size_t piece)
 		}
 	}
 	list_split_release(&split);
-	return sum * 3 + (r < 0) + (part == LIST_END);
+	return sum * 3 + (r < 0 ? 1 : 0) + (r == 0 && part == LIST_END ? 2 : 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
