@@ -47,7 +47,7 @@ $(B)/rubato-controller: $(CTL) $(LIB)
 $(B)/rubato-agent: $(AGENT) $(LIB)
 $(B)/rubato-controller $(B)/rubato-agent:
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -Wl,--as-needed $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The generated headers exist before anything of ours is compiled.
 $(B)/%.o: %.c Makefile | $(PROTO:.o=.h)

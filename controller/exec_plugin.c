@@ -127,25 +127,22 @@ static void on_read(uv_stream_t *stream, ssize_t nr, const uv_buf_t *buf)
 
 /* --- the start --- */
 
+/* Ours, what the kubeconfig adds, and KUBERNETES_EXEC_INFO; a NULL at the end. */
 static char **make_env(const struct kube_config *config)
 {
 	const struct kube_exec *exec = &config->exec;
 	cleanup(freep) char *info = exec_credential_info(config);
-	size_t nr = 0;
-	char **env = NULL;
+	size_t own_nr = 0, nr = 0;
+	char **env;
 
-	for (char **e = environ; *e; e++) {
-		GROW(env, nr);
-		env[nr++] = xstrdup(*e);
-	}
-	for (size_t i = 0; i < exec->env_nr; i++) {
-		GROW(env, nr);
+	while (environ[own_nr])
+		own_nr++;
+	env = xcalloc(own_nr + exec->env_nr + 2, sizeof(*env));
+	for (size_t i = 0; i < own_nr; i++)
+		env[nr++] = xstrdup(environ[i]);
+	for (size_t i = 0; i < exec->env_nr; i++)
 		env[nr++] = xasprintf("%s=%s", exec->env[i].name, exec->env[i].value);
-	}
-	GROW(env, nr);
-	env[nr++] = xasprintf("KUBERNETES_EXEC_INFO=%s", info);
-	GROW(env, nr);
-	env[nr] = NULL;
+	env[nr] = xasprintf("KUBERNETES_EXEC_INFO=%s", info);
 	return env;
 }
 

@@ -62,28 +62,31 @@ static const char *nearest(const char *word, const char *const *name, size_t nam
 	return best;
 }
 
+static bool is_one_of(const char *word, const char *const *name, size_t name_nr)
+{
+	for (size_t i = 0; i < name_nr; i++)
+		if (strcmp(word, name[i]) == 0)
+			return true;
+	return false;
+}
+
 int fields_check(const json_t *object, const char *path, const char *const *name, size_t name_nr,
 		 struct err *err)
 {
+	const char *dot = *path ? "." : "";
 	const char *key, *like;
 	json_t *value;
 
 	json_object_foreach((json_t *)object, key, value)
 	{
-		bool known = false;
-
-		for (size_t i = 0; i < name_nr && !known; i++)
-			known = strcmp(key, name[i]) == 0;
-		if (known)
+		if (is_one_of(key, name, name_nr))
 			continue;
 		if (!printable(key))
 			return err_set(err, -EINVAL, "%s: has a field of an impossible name",
 				       *path ? path : "object");
 		like = nearest(key, name, name_nr);
-		if (like)
-			return err_set(err, -EINVAL, "%s%s%s: is not a field; did you mean %s?",
-				       path, *path ? "." : "", key, like);
-		return err_set(err, -EINVAL, "%s%s%s: is not a field", path, *path ? "." : "", key);
+		return err_set(err, -EINVAL, "%s%s%s: is not a field%s%s%s", path, dot, key,
+			       like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
 	}
 	return 0;
 }

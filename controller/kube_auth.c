@@ -13,7 +13,7 @@
 
 #define TOKEN_AGE_NS (50 * NSEC_PER_SEC) /* a minute, with leeway */
 #define FILES_AGE_NS (300 * NSEC_PER_SEC)
-#define PEM_MAX (1024 * 1024)
+#define PEM_MAX ((size_t)1024 * 1024)
 #define PLUGIN_LEEWAY_S 10
 #define PLUGIN_RETRY_NS (5 * NSEC_PER_SEC)
 

@@ -59,7 +59,7 @@ static int read_files(const char *list, const char *context, struct kube_config 
 			continue;
 		if (!realpath(path, absolute))
 			snprintf(absolute, sizeof(absolute), "%s", path);
-		r = fs_read_file(path, LIMIT_MANIFEST_BYTES, &text, &len, err);
+		r = fs_read_file(path, (size_t)LIMIT_MANIFEST_BYTES, &text, &len, err);
 		/* kubectl leaves out files of a list that are not there. */
 		if (r == -ENOENT && strchr(list, ':'))
 			r = 0;

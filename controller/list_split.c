@@ -143,34 +143,46 @@ static int at_value(struct list_split *split, char c, struct err *err)
 	return 0;
 }
 
+/* Where one byte leads. */
+static const struct move {
+	int state;
+	char c;
+	int next;
+} moves[] = {
+	{ AT_START, '{', AT_KEY },	  { AT_COLON, ':', AT_VALUE },
+	{ AFTER_VALUE, ',', AT_KEY },	  { AFTER_VALUE, '}', AT_END },
+	{ AT_KEY, '}', AT_END },	  { AFTER_ITEM, ',', AT_ITEM },
+	{ AFTER_ITEM, ']', AFTER_VALUE }, { AT_ITEM, ']', AFTER_VALUE },
+};
+
+static bool move(struct list_split *split, char c)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
+		if ((int)split->state == moves[i].state && c == moves[i].c) {
+			split->state = moves[i].next;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* A state in which only one or two bytes may come. */
 static int expect(struct list_split *split, char c, struct err *err)
 {
-	if (is_space(c))
+	if (is_space(c) || move(split, c))
 		return 0;
-	if (split->state == AT_START && c == '{')
-		split->state = AT_KEY;
-	else if (split->state == AT_KEY && c == '"')
-		begin(split, IN_KEY);
-	else if (split->state == AT_COLON && c == ':')
-		split->state = AT_VALUE;
-	else if (split->state == AFTER_VALUE && c == ',')
-		split->state = AT_KEY;
-	else if ((split->state == AFTER_VALUE || split->state == AT_KEY) && c == '}')
-		split->state = AT_END;
-	else if (split->state == AFTER_ITEM && c == ',')
-		split->state = AT_ITEM;
-	else if ((split->state == AFTER_ITEM || split->state == AT_ITEM) && c == ']')
-		split->state = AFTER_VALUE;
-	else if (split->state == AT_VALUE)
+	if (split->state == AT_VALUE)
 		return at_value(split, c, err);
-	else if (split->state == AT_ITEM && c == '{') {
+	if (split->state == AT_KEY && c == '"') {
+		begin(split, IN_KEY);
+		return 0;
+	}
+	if (split->state == AT_ITEM && c == '{') {
 		begin(split, IN_ITEM);
 		pass(split, c);
-	} else {
-		return broken(split, err);
+		return 0;
 	}
-	return 0;
+	return broken(split, err);
 }
 
 static void in_key(struct list_split *split, char c)

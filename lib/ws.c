@@ -2,6 +2,7 @@
 #include "lib/ws.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -69,9 +70,13 @@ static int check_files(const struct ws_options *options, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(file); i++) {
 		if (!file[i])
 			return err_set(err, -EINVAL, "TLS: no %s file is given", what[i]);
-		if (access(file[i], R_OK) < 0)
+		/* Opened, not access(2)ed: that one forgets our capabilities. */
+		int fd = open(file[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+		if (fd < 0)
 			return err_set(err, -EINVAL, "TLS: %s file %s: %s", what[i], file[i],
 				       strerror(errno));
+		close(fd);
 	}
 	return 0;
 }
