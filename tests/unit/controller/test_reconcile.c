@@ -10,6 +10,7 @@
 
 #include "controller/reconcile.h"
 #include "controller/status.h"
+#include "controller/status_dir.h"
 #include "lib/fs.h"
 #include "lib/json.h"
 #include "lib/limits.h"
@@ -28,12 +29,14 @@ struct rig {
 static void start(struct rig *rig)
 {
 	struct source_dir_options options = { .path = rig->files.dir };
+	struct status_store statuses;
 	struct err err = ERR_INIT;
 
 	rig->metrics = options.metrics = metrics_new();
 	if (status_dir_new(rig->status, rig->metrics, &rig->status_dir, &err) < 0)
 		fail_msg("%s", err.text);
-	rig->reconcile = reconcile_new(&rig->files.loop, NULL, rig->status_dir, rig->metrics);
+	statuses = status_dir_store(rig->status_dir);
+	rig->reconcile = reconcile_new(&rig->files.loop, NULL, &statuses, rig->metrics);
 	if (source_dir_new(&rig->files.loop, &options, &reconcile_source_events, rig->reconcile,
 			   &rig->source, &err) < 0)
 		fail_msg("%s", err.text);
