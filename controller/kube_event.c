@@ -98,6 +98,7 @@ static void drop(struct kube_events *events, struct entry *entry)
 {
 	entry_release(entry);
 	*entry = events->entry[--events->nr];
+	events->entry[events->nr] = (struct entry){ 0 };
 }
 
 size_t kube_events_nr(const struct kube_events *events)

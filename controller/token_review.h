@@ -17,10 +17,10 @@
 #include "lib/err.h"
 #include "lib/limits.h"
 
-#define TOKEN_MAX_BYTES (16 * 1024)
+#define TOKEN_MAX_BYTES ((size_t)16 * 1024)
 #define TOKEN_REVIEW_PATH "/apis/authentication.k8s.io/v1/tokenreviews"
-#define TOKEN_REVIEW_MAX_BYTES (64 * 1024) /* of the answer; it repeats the token */
-#define TOKEN_UID_BYTES 64		   /* with its NUL */
+#define TOKEN_REVIEW_MAX_BYTES ((size_t)64 * 1024) /* of the answer; it repeats the token */
+#define TOKEN_UID_BYTES 64			   /* with its NUL */
 
 /* Why an agent is refused; token_reason_name() is the metric's label. */
 enum token_reason {

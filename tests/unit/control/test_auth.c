@@ -321,7 +321,7 @@ static int join_with_header(struct rig *r, int len)
 
 static void long_tokens_arrive_whole(void **state)
 {
-	static const int length[] = { 1, 4000, 8200, TOKEN_MAX_BYTES };
+	static const int length[] = { 1, 4000, 8200, (int)TOKEN_MAX_BYTES };
 
 	(void)state;
 	reviewer.node = NULL;
