@@ -5,6 +5,7 @@
 #include "lib/loop.h"
 #include "lib/metrics.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -242,4 +243,6 @@ void agent_on_done(void *ctx, const struct collect_done *done, size_t nr)
 	symbolizer_tick(agent->symbolizer);
 	if (!agent->stopping)
 		read_names(agent);
+	/* What encoding took goes back to the node: it is not needed until the next window. */
+	malloc_trim(0);
 }
