@@ -277,6 +277,12 @@ static void make_metrics(struct hub *hub)
 		METRIC_NO_LABELS, bound, ARRAY_SIZE(bound));
 }
 
+static void announce(const struct hub *hub)
+{
+	log_info("listening for agents", LOG_INT("port", hub->gate.port),
+		 LOG_INT("epoch_t", hub->epoch.t), LOG_INT("epoch_n", hub->epoch.n));
+}
+
 int hub_new(uv_loop_t *loop, const struct hub_options *options, const struct hub_events *events,
 	    void *ctx, struct hub **ret_hub, struct err *err)
 {
@@ -307,7 +313,7 @@ int hub_new(uv_loop_t *loop, const struct hub_options *options, const struct hub
 		free(hub);
 		return r;
 	}
-	r = hub_gate_open(hub, options->listen, err);
+	r = hub_gate_open(hub, options->listen, options->wait, err);
 	if (r < 0) {
 		ws_close(hub->ws, NULL, NULL);
 		free(hub);
@@ -315,10 +321,19 @@ int hub_new(uv_loop_t *loop, const struct hub_options *options, const struct hub
 	}
 	uv_timer_init(loop, &hub->timer);
 	hub->timer.data = hub;
-	log_info("listening for agents", LOG_INT("port", hub->gate.port),
-		 LOG_INT("epoch_t", hub->epoch.t), LOG_INT("epoch_n", hub->epoch.n));
+	if (!options->wait)
+		announce(hub);
 	*ret_hub = hub;
 	return 0;
+}
+
+int hub_open(struct hub *hub, struct err *err)
+{
+	int r = hub_gate_listen(hub, err);
+
+	if (r == 0)
+		announce(hub);
+	return r;
 }
 
 int hub_port(const struct hub *hub)

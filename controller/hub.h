@@ -45,6 +45,7 @@ struct hub_options {
 	void (*authenticate)(void *ctx, const char *token, const char *cert_name,
 			     struct hub_auth *auth);
 	void *auth_ctx;
+	bool wait; /* nobody is let in before hub_open() */
 	struct metrics *metrics; /* may be NULL */
 };
 
@@ -82,6 +83,8 @@ struct hub_events {
 must_check int hub_new(struct uv_loop_s *loop, const struct hub_options *options,
 		       const struct hub_events *events, void *ctx, struct hub **ret_hub,
 		       struct err *err);
+/* Let agents in; before, connections are refused.  Errors as of hub_new(). */
+must_check int hub_open(struct hub *hub, struct err *err);
 /* Close all with 4001 and stop; `done` is called when nothing of it is left on the loop (it may free). */
 void hub_close(struct hub *hub, void (*done)(void *ctx), void *ctx);
 void hub_free(struct hub *hub);

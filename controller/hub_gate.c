@@ -27,7 +27,8 @@ static void set_int(int fd, int level, int option, int value)
 
 static bool has_room(const struct hub *hub)
 {
-	return !hub->closing && hub->gate.busy < HUB_GATE_MAX && hub->auth_nr < HUB_AUTH_MAX;
+	return !hub->closing && hub->gate.listening && hub->gate.busy < HUB_GATE_MAX &&
+	       hub->auth_nr < HUB_AUTH_MAX;
 }
 
 static bool accept_one(struct hub *hub)
@@ -85,7 +86,7 @@ void hub_gate_passed(struct hub *hub, struct lws *wsi)
 	hub_gate_look(hub);
 }
 
-static int try_listen(const struct addrinfo *info)
+static int try_bind(const struct addrinfo *info, bool wait)
 {
 	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int r;
@@ -93,7 +94,7 @@ static int try_listen(const struct addrinfo *info)
 	if (fd < 0)
 		return -errno;
 	set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
+	if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || (!wait && listen(fd, BACKLOG) < 0)) {
 		r = -errno;
 		close(fd);
 		return r;
@@ -115,7 +116,7 @@ static int port_of(int fd)
 	return ntohs(address.sin6_port);
 }
 
-int hub_gate_open(struct hub *hub, const char *listen, struct err *err)
+int hub_gate_open(struct hub *hub, const char *listen, bool wait, struct err *err)
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
 	char host[WS_HOST_BYTES] = "", port[WS_PORT_BYTES] = "";
@@ -127,7 +128,7 @@ int hub_gate_open(struct hub *hub, const char *listen, struct err *err)
 	r = getaddrinfo(host, port, &hints, &info);
 	if (r != 0)
 		return err_set(err, -EINVAL, "listen %s: %s", listen, gai_strerror(r));
-	r = try_listen(info);
+	r = try_bind(info, wait);
 	freeaddrinfo(info);
 	if (r < 0)
 		return err_set(err, r, "listen %s: %s", listen, strerror(-r));
@@ -135,6 +136,17 @@ int hub_gate_open(struct hub *hub, const char *listen, struct err *err)
 	hub->gate.port = port_of(r);
 	uv_poll_init(hub->loop, &hub->gate.poll, r);
 	hub->gate.poll.data = hub;
+	hub->gate.listening = !wait;
+	hub_gate_look(hub);
+	return 0;
+}
+
+int hub_gate_listen(struct hub *hub, struct err *err)
+{
+	if (listen(hub->gate.fd, BACKLOG) < 0)
+		return err_set(err, -errno, "listen on port %d: %s", hub->gate.port,
+			       strerror(errno));
+	hub->gate.listening = true;
 	hub_gate_look(hub);
 	return 0;
 }

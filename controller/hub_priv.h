@@ -74,7 +74,7 @@ struct hub_gate {
 	int fd;
 	int port;
 	unsigned busy; /* handshakes in progress */
-	bool polling;
+	bool listening, polling;
 	uv_poll_t poll;
 };
 
@@ -128,7 +128,9 @@ must_check int hub_conn_status(struct hub_conn *conn, const struct opamp_from_ag
 			       struct err *err);
 
 /* hub_gate.c */
-must_check int hub_gate_open(struct hub *hub, const char *listen, struct err *err);
+/* `wait`: until hub_gate_listen(). */
+must_check int hub_gate_open(struct hub *hub, const char *listen, bool wait, struct err *err);
+must_check int hub_gate_listen(struct hub *hub, struct err *err);
 void hub_gate_close(struct hub *hub, uv_close_cb on_closed);
 void hub_gate_look(struct hub *hub);			/* room may have come or gone */
 void hub_gate_passed(struct hub *hub, struct lws *wsi); /* a handshake ended, well or badly */

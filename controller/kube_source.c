@@ -38,6 +38,8 @@ struct kube_source {
 	struct reconcile *reconcile;
 	struct kube_watch *watch[ARRAY_SIZE(resource)];
 	bool complete; /* all have been in sync */
+	void (*known)(void *ctx);
+	void *known_ctx;
 };
 
 /* --- where the API is --- */
@@ -135,9 +137,11 @@ static void on_synced(void *ctx, enum object_kind kind)
 	for (size_t i = 0; i < ARRAY_SIZE(resource); i++)
 		if (!kube_watch_synced(source->watch[i]))
 			return;
-	if (!source->complete)
+	if (!source->complete) {
 		log_info("everything is read from the Kubernetes API");
-	source->complete = true;
+		source->complete = true;
+		source->known(source->known_ctx);
+	}
 	reconcile_source_complete(source->reconcile);
 }
 
@@ -183,13 +187,21 @@ struct status_store kube_source_store(struct kube_source *source)
 	return kube_status_store(source->status);
 }
 
-void kube_source_start(struct kube_source *source, struct reconcile *reconcile)
+struct kube_http *kube_source_http(const struct kube_source *source)
+{
+	return source->http;
+}
+
+void kube_source_start(struct kube_source *source, struct reconcile *reconcile,
+		       void (*known)(void *ctx), void *ctx)
 {
 	const struct kube_config *config = kube_http_config(source->http);
 
 	log_info("Kubernetes API", LOG_STR("server", config->server),
 		 LOG_STR("context", config->context), LOG_STR("proxy", config->proxy_url));
 	source->reconcile = reconcile;
+	source->known = known;
+	source->known_ctx = ctx;
 	for (size_t i = 0; i < ARRAY_SIZE(resource); i++)
 		source->watch[i] = kube_watch_new(source->loop, source->http, &resource[i], &events,
 						  source, source->metrics);

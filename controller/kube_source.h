@@ -10,6 +10,7 @@
 #include "lib/base.h"
 #include "lib/err.h"
 
+struct kube_http;
 struct kube_source;
 struct metrics;
 struct reconcile;
@@ -28,8 +29,13 @@ must_check int kube_source_new(struct uv_loop_s *loop, struct kube_config *confi
 /* For reconcile_new(). */
 struct status_store kube_source_store(struct kube_source *source);
 
-/* Follow all resources and tell `reconcile`, which must outlive the source. */
-void kube_source_start(struct kube_source *source, struct reconcile *reconcile);
+/* The connection; it is there until kube_source_close(). */
+struct kube_http *kube_source_http(const struct kube_source *source);
+
+/* Follow all resources and tell `reconcile`, which must outlive the source.  `known` is called once, when
+ * everything has been read for the first time, before the first plan is made. */
+void kube_source_start(struct kube_source *source, struct reconcile *reconcile,
+		       void (*known)(void *ctx), void *ctx);
 
 /* Stop; the memory goes when the loop has run its close callbacks.  After reconcile_close() no status is
  * put any more. */

@@ -3,6 +3,7 @@
 /* rubato-controller: options, the order in which parts start and stop, nothing else. */
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,6 +11,7 @@
 
 #include "controller/check.h"
 #include "controller/hub.h"
+#include "controller/kube_identity.h"
 #include "controller/kube_source.h"
 #include "controller/reconcile.h"
 #include "controller/source_dir.h"
@@ -26,6 +28,8 @@
 struct settings {
 	char *source, *status;
 	char *kubeconfig, *context;
+	char *agent_audience, *agent_account;
+	int agent_identity;
 	bool check;
 	char *listen, *tls_cert, *tls_key, *tls_ca;
 	int64_t boost_ttl_ns;
@@ -33,6 +37,8 @@ struct settings {
 	char *http_listen;
 	int log_level, log_format;
 };
+
+enum { IDENTITY_AUTO, IDENTITY_TOKEN, IDENTITY_CERTIFICATE };
 
 struct daemon {
 	const struct settings *settings;
@@ -45,6 +51,8 @@ struct daemon {
 	struct hub *hub;
 	struct source_dir *source; /* NULL = the Kubernetes API */
 	struct kube_source *kube;
+	struct kube_identity *identity; /* NULL = by certificate */
+	bool failed;
 	struct http *http;
 };
 
@@ -106,6 +114,9 @@ static int start_hub(struct daemon *daemon, struct err *err)
 		.key_file = settings->tls_key,
 		.ca_file = settings->tls_ca,
 		.ttl_ms = (uint32_t)(settings->boost_ttl_ns / NSEC_PER_MSEC),
+		.authenticate = daemon->identity ? kube_identity_ask : NULL,
+		.auth_ctx = daemon->identity,
+		.wait = daemon->kube != NULL,
 		.metrics = daemon->metrics,
 	};
 	int r = hub_new(&daemon->loop, &options, &reconcile_hub_events, daemon->reconcile,
@@ -160,6 +171,33 @@ static int start_reconcile(struct daemon *daemon, struct err *err)
 	return 0;
 }
 
+static int start_identity(struct daemon *daemon, struct err *err)
+{
+	const struct settings *settings = daemon->settings;
+	const struct kube_identity_options options = {
+		.audience = settings->agent_audience,
+		.account = settings->agent_account,
+	};
+
+	if (!daemon->kube || settings->agent_identity == IDENTITY_CERTIFICATE)
+		return 0;
+	return kube_identity_new(kube_source_http(daemon->kube), daemon->reconcile, &options,
+				 &daemon->identity, err);
+}
+
+/* Before that, a good agent's pod would not be known. */
+static void on_known(void *ctx)
+{
+	struct daemon *daemon = ctx;
+	struct err err = ERR_INIT;
+
+	if (hub_open(daemon->hub, &err) == 0)
+		return;
+	log_error("agents cannot connect", LOG_ERR(&err));
+	daemon->failed = true;
+	raise(SIGTERM);
+}
+
 static int start_http(struct daemon *daemon, struct err *err)
 {
 	const struct http_options options = {
@@ -183,7 +221,7 @@ static int start_source(struct daemon *daemon, struct err *err)
 	int r;
 
 	if (daemon->kube) {
-		kube_source_start(daemon->kube, daemon->reconcile);
+		kube_source_start(daemon->kube, daemon->reconcile, on_known, daemon);
 		return 0;
 	}
 	r = source_dir_new(&daemon->loop, &options, &reconcile_source_events, daemon->reconcile,
@@ -204,6 +242,8 @@ static int start(struct daemon *daemon, struct err *err)
 
 	if (r == 0)
 		r = start_reconcile(daemon, err);
+	if (r == 0)
+		r = start_identity(daemon, err);
 	if (r == 0)
 		r = start_hub(daemon, err);
 	if (r == 0)
@@ -231,6 +271,7 @@ static void stop(struct daemon *daemon)
 	http_free(TAKE_PTR(daemon->http));
 	source_dir_close(TAKE_PTR(daemon->source));
 	reconcile_close(daemon->reconcile);
+	kube_identity_close(daemon->identity);
 	kube_source_close(TAKE_PTR(daemon->kube));
 	if (daemon->hub)
 		hub_close(daemon->hub, on_hub_closed, daemon);
@@ -263,13 +304,14 @@ static int run(const struct settings *settings)
 		stop(&daemon);
 	}
 	uv_run(&daemon.loop, UV_RUN_DEFAULT);
+	kube_identity_free(daemon.identity);
 	status_dir_free(daemon.status_dir);
 	metrics_free(daemon.metrics);
 	if (uv_loop_close(&daemon.loop) != 0)
 		log_warn("something was left on the loop");
 	if (r == 0)
 		log_info("stopped");
-	return r < 0 ? 1 : 0;
+	return r < 0 || daemon.failed ? 1 : 0;
 }
 
 static int check(const struct settings *settings)
@@ -295,6 +337,9 @@ static int complete(const struct settings *settings, struct err *err)
 			       "either it or --kubeconfig and --context");
 	if (settings->status && !settings->source)
 		return err_set(err, -EINVAL, "--status is only for --source");
+	if (settings->source && settings->agent_identity == IDENTITY_TOKEN)
+		return err_set(err, -EINVAL,
+			       "--agent-identity token needs the Kubernetes API, not --source");
 	if (settings->check)
 		return 0;
 	if (!settings->tls_cert || !settings->tls_key || !settings->tls_ca)
@@ -305,6 +350,8 @@ static int complete(const struct settings *settings, struct err *err)
 		return err_set(err, -EINVAL, "--pod-labels: at most %d", LIMIT_PLAN_LABELS);
 	return 0;
 }
+
+static const char *const identity_names[] = { "auto", "token", "certificate", NULL };
 
 static struct settings s;
 
@@ -368,6 +415,26 @@ static const struct option_def def[] = {
 	  .value = &s.tls_ca,
 	  .arg = "FILE",
 	  .help = "Certificates of the authorities that sign agents' certificates, PEM." },
+	{ .name = "agent-identity",
+	  .type = OPTION_WORD,
+	  .value = &s.agent_identity,
+	  .words = identity_names,
+	  .fallback = "auto",
+	  .help = "What says which node an agent is of: the token of its pod, reviewed by the "
+		  "Kubernetes API, or the name in its certificate. auto: token, with --source "
+		  "certificate" },
+	{ .name = "agent-audience",
+	  .type = OPTION_TEXT,
+	  .value = &s.agent_audience,
+	  .arg = "NAME",
+	  .fallback = "rubato-controller",
+	  .help = "The audience that agents' tokens are made for." },
+	{ .name = "agent-service-account",
+	  .type = OPTION_TEXT,
+	  .value = &s.agent_account,
+	  .arg = "NAMESPACE:NAME",
+	  .help = "The ServiceAccount of the agents. Default: rubato-agent in the controller's "
+		  "own namespace" },
 	{ .name = "boost-ttl",
 	  .type = OPTION_DURATION,
 	  .value = &s.boost_ttl_ns,
