@@ -117,13 +117,14 @@ const struct token_answer *token_cache_get(struct token_cache *cache,
 void token_cache_put(struct token_cache *cache, const uint8_t key[TOKEN_KEY_BYTES],
 		     const struct token_answer *answer, int64_t expires_ns, int64_t now_ns)
 {
-	bool good = answer->reason == TOKEN_GOOD;
+	struct token_answer copy = *answer; /* it may be one of ours, about to be emptied */
+	bool good = copy.reason == TOKEN_GOOD;
 	struct place *other = find(good ? &cache->bad : &cache->good, key);
 	int64_t until_ns =
 		MIN(expires_ns, now_ns + (good ? TOKEN_CACHE_GOOD_NS : TOKEN_CACHE_BAD_NS));
 	struct place *place;
 
-	if (answer->reason == TOKEN_UNAVAILABLE || answer->reason == TOKEN_BUSY)
+	if (copy.reason == TOKEN_UNAVAILABLE || copy.reason == TOKEN_BUSY)
 		return;
 	if (other)
 		empty(other);
@@ -134,5 +135,5 @@ void token_cache_put(struct token_cache *cache, const uint8_t key[TOKEN_KEY_BYTE
 	memcpy(place->key, key, TOKEN_KEY_BYTES);
 	place->expires_ns = until_ns;
 	place->answer = xcalloc(1, sizeof(*place->answer));
-	*place->answer = *answer;
+	*place->answer = copy;
 }
