@@ -101,8 +101,10 @@ static const struct token_answer *get(const struct table *table, const uint8_t *
 {
 	struct place *place = find(table, key);
 
-	if (place && place->expires_ns <= now_ns)
+	if (place && place->expires_ns <= now_ns) {
 		empty(place);
+		return NULL;
+	}
 	return place ? place->answer : NULL;
 }
 
