@@ -65,6 +65,11 @@ static void answer(const struct kube_identity *identity, struct hub_auth *auth,
 	struct err why = ERR_INIT;
 	enum token_reason reason = token_place(claims, &lookup, &why);
 
+	/* API servers take a token for a minute more; the hub would hang up at once. */
+	if (reason == TOKEN_GOOD && expires_ns <= now_boot_ns()) {
+		reason = TOKEN_EXPIRED;
+		err_set(&why, -EACCES, "the token has expired");
+	}
 	if (reason != TOKEN_GOOD) {
 		refuse(auth, reason, &why);
 		return;

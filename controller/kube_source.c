@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "controller/kube_http.h"
+#include "controller/kube_notes.h"
 #include "controller/kube_status.h"
 #include "controller/kube_watch.h"
 #include "controller/reconcile.h"
@@ -35,6 +36,7 @@ struct kube_source {
 	struct metrics *metrics;
 	struct kube_http *http;
 	struct kube_status *status;
+	struct kube_notes *notes;
 	struct reconcile *reconcile;
 	struct kube_watch *watch[ARRAY_SIZE(resource)];
 	bool complete; /* all have been in sync */
@@ -178,6 +180,7 @@ int kube_source_new(struct uv_loop_s *loop, struct kube_config *config, struct m
 		return r;
 	}
 	source->status = kube_status_new(loop, source->http, on_stored, source, metrics);
+	source->notes = kube_notes_new(loop, source->http, metrics);
 	*ret_source = source;
 	return 0;
 }
@@ -200,6 +203,7 @@ void kube_source_start(struct kube_source *source, struct reconcile *reconcile,
 	log_info("Kubernetes API", LOG_STR("server", config->server),
 		 LOG_STR("context", config->context), LOG_STR("proxy", config->proxy_url));
 	source->reconcile = reconcile;
+	reconcile_set_notes(reconcile, kube_notes_add, source->notes);
 	source->known = known;
 	source->known_ctx = ctx;
 	for (size_t i = 0; i < ARRAY_SIZE(resource); i++)
@@ -214,6 +218,7 @@ void kube_source_close(struct kube_source *source)
 	for (size_t i = 0; i < ARRAY_SIZE(resource); i++)
 		kube_watch_close(source->watch[i]);
 	kube_status_close(source->status);
+	kube_notes_close(source->notes);
 	kube_http_close(source->http);
 	free(source);
 }

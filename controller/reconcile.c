@@ -83,14 +83,16 @@ static void on_remove(void *ctx, enum object_kind kind, const char *ns, const ch
 {
 	struct reconcile *reconcile = ctx;
 	struct tracked *item = tracked_find(&reconcile->tracked, kind, ns, name);
-	struct touch touch = store_delete(reconcile->store, kind, ns, name);
+	struct touch touch;
 
+	if (item)
+		reconcile_count_end(reconcile, item, OUTCOME_DELETED);
+	touch = store_delete(reconcile->store, kind, ns, name);
 	compiler_touch(reconcile->compiler, reconcile->store, &touch);
 	if (!item)
 		return;
 	log_info("policy deleted", LOG_STR("kind", object_kind_name(kind)),
 		 LOG_STR("namespace", ns), LOG_STR("name", name));
-	reconcile_count_end(reconcile, item, OUTCOME_DELETED);
 	tracked_remove(&reconcile->tracked, item);
 	reconcile->statuses.ops->remove(reconcile->statuses.ctx, kind, ns, name);
 }

@@ -12,6 +12,7 @@
 
 #include "controller/compile.h"
 #include "controller/hub.h"
+#include "controller/kube_event.h"
 #include "controller/source_dir.h"
 #include "controller/status_store.h"
 #include "controller/key_set.h"
@@ -32,6 +33,12 @@ void reconcile_close(struct reconcile *reconcile);
 /* To be called once, before the source is read.  The hub stays the caller's and must outlive the
  * last turn of the loop before reconcile_close(). */
 void reconcile_set_hub(struct reconcile *reconcile, struct hub *hub);
+
+/* Who is told in words what happens to policies; without, nobody is.  Must not call back. */
+void reconcile_set_notes(struct reconcile *reconcile,
+			 void (*note)(void *ctx, enum kube_event_what what,
+				      const struct object *object, const char *text),
+			 void *ctx);
 
 /* For source_dir_new() and hub_new(), with the reconcile as their ctx. */
 extern const struct source_dir_events reconcile_source_events;

@@ -18,6 +18,9 @@ struct reconcile {
 	struct store *store;
 	struct compiler *compiler;
 	struct status_store statuses;
+	void (*note)(void *ctx, enum kube_event_what what, const struct object *object,
+		     const char *text); /* NULL = nobody listens */
+	void *note_ctx;
 	struct hub *hub; /* NULL = nobody to send to */
 	struct tracked_table tracked;
 	char boot_id[BOOT_ID_MAX];
@@ -46,6 +49,12 @@ void reconcile_status_all(struct reconcile *reconcile);
 /* Look at the dirty ones now; `last`: write those too whose turn has not come. */
 void reconcile_status_run(struct reconcile *reconcile, bool last);
 void reconcile_on_status_timer(uv_timer_t *timer);
+
+/* reconcile_notes.c: tell of what is new in a status, and of a boost's end.  `before` may be NULL. */
+void reconcile_note_status(const struct reconcile *reconcile, const struct object *object,
+			   const json_t *before, const json_t *after, const struct instant *now);
+void reconcile_note_end(const struct reconcile *reconcile, const struct tracked *item,
+			const char *why);
 
 /* The boost's end, if it has begun, is this. */
 void reconcile_count_end(struct reconcile *reconcile, struct tracked *item, enum outcome outcome);

@@ -186,6 +186,7 @@ void reconcile_count_end(struct reconcile *reconcile, struct tracked *item, enum
 		return;
 	item->running = false;
 	metric_add(reconcile->outcome[outcome], 1);
+	reconcile_note_end(reconcile, item, text[outcome]);
 	log_info("boost ends", LOG_STR("namespace", item->ns), LOG_STR("name", item->name),
 		 LOG_INT("generation", item->generation), LOG_STR("why", text[outcome]));
 }
@@ -310,6 +311,9 @@ static int64_t settle(struct reconcile *reconcile, struct tracked *item, const s
 	if (!last && now->boot_ns < reconcile->retry_ns && reconcile->retry_ns != INT64_MAX)
 		return reconcile->retry_ns;
 	item->dirty = false;
+	reconcile_note_status(reconcile, object,
+			      item->full ? item->full : reconcile_stored_status(reconcile, object),
+			      status, now);
 	r = reconcile->statuses.ops->put(reconcile->statuses.ctx, object, status, &err);
 	reconcile_stored(reconcile, r, &err);
 	if (r < 0 && r != -EINPROGRESS) {
