@@ -200,7 +200,7 @@ void kube_identity_ask(void *ctx, const char *token, const char *cert_name, stru
 		return;
 	}
 	/* No year that a forged token names may overflow; the API server has the last word anyway. */
-	exp_s = MIN(exp_s, wall_s + 366 * 24 * 3600LL);
+	exp_s = MIN(exp_s, wall_s + 366LL * 24 * 3600);
 	look_up(identity, auth, token, now_boot_ns() + (exp_s - wall_s) * NSEC_PER_SEC);
 }
 
@@ -272,8 +272,10 @@ void kube_identity_close(struct kube_identity *identity)
 		struct review *review = identity->first;
 		struct hub_auth *auth = review->auth;
 
+		identity->first = review->next;
+		identity->review_nr--;
 		kube_call_cancel(review->call);
-		review_free(review);
+		free(review);
 		refuse(auth, TOKEN_UNAVAILABLE, &why);
 	}
 }
