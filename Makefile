@@ -121,7 +121,8 @@ bench: all tools $(BENCHES)
 SOURCES	= $(wildcard lib/*.[ch] controller/*.[ch] agent/*.[ch] bpf/*.[ch] tests/*/*/*.[ch] e2e/tools/*.[ch] bench/*.c)
 HEADERS	= $(filter %.h,$(SOURCES))
 TIDY	:= $(patsubst %.c,$(B)/tidy/%.ok,$(wildcard lib/*.c controller/*.c agent/*.c))
-lint: $(BPF) $(PROTO:.o=.h) lint-headers $(TIDY)
+lint: lint-format lint-headers $(TIDY)
+lint-format:
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
 lint-headers: $(BPF) $(PROTO:.o=.h)
 	$(Q)for h in $(HEADERS); do $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done
@@ -161,6 +162,6 @@ help:
 ## make format     reformat the sources
 ## make install    into $(DESTDIR)$(PREFIX)/bin
 ## make clean      remove what was built
-.PHONY: all tools check fuzz lint lint-headers format deps test demo e2e e2e-kernels bench install clean help
+.PHONY: all tools check fuzz lint lint-format lint-headers format deps test demo e2e e2e-kernels bench install clean help
 .SECONDARY:
 -include $(shell find $(B) $(B)-fuzz -name '*.d' 2>/dev/null)

@@ -45,7 +45,7 @@ struct hub_options {
 	void (*authenticate)(void *ctx, const char *token, const char *cert_name,
 			     struct hub_auth *auth);
 	void *auth_ctx;
-	bool wait; /* nobody is let in before hub_open() */
+	bool wait;		 /* nobody is let in before hub_open() */
 	struct metrics *metrics; /* may be NULL */
 };
 

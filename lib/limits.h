@@ -38,9 +38,10 @@
 #define LIMIT_CONTROL_RX_PENDING (64 * 1024)	 /* the first one, while its token is reviewed */
 #define LIMIT_CONTROL_RX_AGENT (1024 * 1024)	 /* a message from the controller */
 
-#define LIMIT_KUBE_OBJECT_BYTES (4UL * 1024 * 1024) /* one object of the Kubernetes API, one event of a watch */
-#define LIMIT_KUBE_OBJECT_DEPTH 64		  /* its nesting */
+#define LIMIT_KUBE_OBJECT_BYTES                                                                    \
+	(4UL * 1024 * 1024)	   /* one object of the Kubernetes API, one event of a watch */
+#define LIMIT_KUBE_OBJECT_DEPTH 64 /* its nesting */
 #define LIMIT_KUBE_ANSWER_BYTES (4UL * 1024 * 1024) /* an answer that is no list */
-#define LIMIT_KUBE_TOKEN_BYTES (16UL * 1024)	  /* a bearer token */
+#define LIMIT_KUBE_TOKEN_BYTES (16UL * 1024)	    /* a bearer token */
 
 #endif
