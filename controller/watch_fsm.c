@@ -90,11 +90,17 @@ static struct watch_do wait_then(struct watch_state *state, enum watch_request n
 	state->healthy_ns = 0;
 	state->now = WATCH_ASK_NOTHING;
 	state->next = next;
-	if (next == WATCH_ASK_LIST || next == WATCH_ASK_STREAM) {
-		state->token[0] = '\0';
-		state->whole = false;
-	}
 	return todo;
+}
+
+/* The pages that came are worth nothing: after the wait, `next` begins from the start.  (Else a list goes on
+ * with the page that it waited for.) */
+static struct watch_do wait_then_anew(struct watch_state *state, enum watch_request next,
+				      int64_t at_least_ns, uint64_t rnd, const char *why)
+{
+	state->token[0] = '\0';
+	state->whole = false;
+	return wait_then(state, next, at_least_ns, rnd, why);
 }
 
 static enum watch_request sync_request(const struct watch_state *state)
@@ -135,7 +141,7 @@ static struct watch_do on_object(struct watch_state *state, const struct watch_e
 	if (watch_version_compare(event->version, state->version) < 0) {
 		/* The server's history is another one: it was restored from a backup. */
 		state->version_void = true;
-		todo = wait_then(state, WATCH_ASK_LIST, 0, rnd, "versions go back");
+		todo = wait_then_anew(state, WATCH_ASK_LIST, 0, rnd, "versions go back");
 		todo.remove = gone;
 		todo.put = !gone;
 		return todo;
@@ -188,8 +194,8 @@ static struct watch_do on_page(struct watch_state *state, const struct watch_eve
 
 	healthy(state, now_ns);
 	if (event->token && strlen(event->token) >= sizeof(state->token))
-		return wait_then(state, WATCH_ASK_LIST, BACKOFF_LAST_NS, rnd,
-				 "the token of a page is too long");
+		return wait_then_anew(state, WATCH_ASK_LIST, BACKOFF_LAST_NS, rnd,
+				      "the token of a page is too long");
 	if (event->token && event->token[0]) {
 		memcpy(state->token, event->token, strlen(event->token) + 1);
 		todo = ask(state, WATCH_ASK_LIST, now_ns, rnd);
@@ -220,7 +226,8 @@ static struct watch_do on_list_expired(struct watch_state *state, int64_t now_ns
 		return todo;
 	}
 	if (state->version_void)
-		return wait_then(state, WATCH_ASK_LIST, 0, rnd, "the newest version is refused");
+		return wait_then_anew(state, WATCH_ASK_LIST, 0, rnd,
+				      "the newest version is refused");
 	state->version_void = true;
 	todo = list(state, now_ns, rnd);
 	todo.why = "the version has expired";
@@ -314,12 +321,12 @@ static struct watch_do on_status(struct watch_state *state, const struct watch_e
 	}
 	if (status->code == 404) {
 		state->missing = true;
-		return wait_then(state, sync_request(state), BACKOFF_LAST_NS, rnd,
-				 "there is no such resource (404)");
+		return wait_then_anew(state, sync_request(state), BACKOFF_LAST_NS, rnd,
+				      "there is no such resource (404)");
 	}
 	if (status->internal || status->code >= 500)
 		return on_internal(state, event, rnd);
-	return wait_then(state, WATCH_ASK_LIST, status->retry_after_ns, rnd, "refused");
+	return wait_then_anew(state, WATCH_ASK_LIST, status->retry_after_ns, rnd, "refused");
 }
 
 static struct watch_do on_failed(struct watch_state *state, const struct watch_event *event,
@@ -339,7 +346,7 @@ static struct watch_do on_watch_over(struct watch_state *state, bool by_deadline
 				     uint64_t rnd)
 {
 	if (!by_deadline && !state->events && now_ns - state->began_ns < SHORT_NS)
-		return wait_then(state, WATCH_ASK_LIST, 0, rnd, "a watch ended at once");
+		return wait_then_anew(state, WATCH_ASK_LIST, 0, rnd, "a watch ended at once");
 	/* Not even a bookmark: is our version one that the server does not have (yet)? */
 	if (!state->events && now_ns - state->began_ns >= TIMEOUT_MIN_S * NSEC_PER_SEC)
 		return again(state, WATCH_ASK_VERSION, now_ns, rnd);
