@@ -25,9 +25,25 @@ def percentile(values, percent):
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
 
+def merge(figures, older):
+    """These figures, and after them those of an earlier run whose names are not among them."""
+    names = {figure["name"] for figure in figures}
+    return figures + [figure for figure in older if figure["name"] not in names]
+
+
+def _figures_of(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)["figures"]
+    except FileNotFoundError:
+        return []
+
+
 class Figures:
-    def __init__(self, name):
-        self.name, self.machine, self.figures = name, machine(), []
+    """shared: other benches write the same file; what this run did not measure stays in it."""
+
+    def __init__(self, name, shared=False):
+        self.name, self.shared, self.machine, self.figures = name, shared, machine(), []
 
     def add(self, name, value, unit, goal=None, peer=None):
         self.figures.append({"name": name, "value": None if value is None else round(value, 3), "unit": unit,
@@ -37,8 +53,9 @@ class Figures:
         directory = os.path.join(BUILD, "bench")
         os.makedirs(directory, exist_ok=True)
         path = os.path.join(directory, f"{self.name}.json")
+        figures = merge(self.figures, _figures_of(path)) if self.shared else self.figures
         with open(path, "w", encoding="utf-8") as file:
-            json.dump({"machine": self.machine, "figures": self.figures}, file, indent=1)
+            json.dump({"machine": self.machine, "figures": figures}, file, indent=1)
             file.write("\n")
         return path
 
