@@ -10,7 +10,7 @@ import traceback
 
 from rubato import cgroups, scope
 from rubato.checks import Checks
-from rubato.kernel import missing
+from rubato.kernel import missing, missing_daemons
 
 MODULES = ["crds", "kube_faults", "kube_tokens", "boosts", "restarts", "load", "hostile", "operations"]
 CASE_TIMEOUT_S = 150
@@ -53,21 +53,29 @@ def judge_failed(failed, total):
             total.add(second)
 
 
+def skip_module(name, why, total):
+    checks = Checks()
+    checks.skip(f"all of {name}", why)
+    checks.print_lines(name.replace("_", " "))
+    total.add(checks)
+
+
 def main(names):
     checks, failed, began = Checks(), [], time.monotonic()
     scope.install()
-    why_not = missing()
-    if why_not:
-        checks.skip("all end-to-end tests", why_not)
-        checks.print_lines("e2e")
-    else:
+    no_daemons, no_kernel = missing_daemons(), missing()
+    if cgroups.usable():
         cgroups.sweep()
-        for name in MODULES:
-            module = importlib.import_module(f"cases.{name}")
-            cases = [c for c in module.CASES if not names or name in names or c.__name__ in names]
-            if cases:
-                asyncio.run(run_module(module, cases, failed, checks))
-        judge_failed(failed, checks)
+        cgroups.make_root()
+    for name in MODULES:
+        module = importlib.import_module(f"cases.{name}")
+        cases = [c for c in module.CASES if not names or name in names or c.__name__ in names]
+        why_not = no_kernel if getattr(module, "NEEDS_KERNEL", True) else no_daemons
+        if cases and why_not:
+            skip_module(name, why_not, checks)
+        elif cases:
+            asyncio.run(run_module(module, cases, failed, checks))
+    judge_failed(failed, checks)
     print(f"e2e took {time.monotonic() - began:.0f} s")
     print(checks.closing_line())
     return 1 if checks.failed else 0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cases.  A module lists its own in CASES; those of one module run at the same time unless it says ONE_BY_ONE."""
+"""The cases.  A module lists its own in CASES; those of one module run at the same time unless it says ONE_BY_ONE.
+One that has no agent says NEEDS_KERNEL = False: it runs without BPF and without root, too."""
 
 import asyncio
 import time

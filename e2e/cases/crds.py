@@ -5,7 +5,7 @@ import json
 
 from rubato import api_server, scope, tools
 
-ONE_BY_ONE = True
+ONE_BY_ONE, NEEDS_KERNEL = True, False
 API = "profiling.rubato.dev/v1alpha1"
 DURATION = "write a duration like 90s, 15m or 1h30m"
 BOUNDS = "a duration is at least 10s and at most 24h"

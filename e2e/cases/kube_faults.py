@@ -9,6 +9,7 @@ from rubato import scope
 from rubato.daemons import BUILD, CONTROLLER_NAME, Daemon, free_port, make_certs
 from rubato.kube_scripted import World, status
 
+NEEDS_KERNEL = False
 PATIENCE_S = 20
 
 

@@ -33,6 +33,11 @@ def v2_root():
     return next((point for kind, _, point in _mounts() if kind == "cgroup2"), None)
 
 
+def usable():
+    """Can cgroups be made here?"""
+    return v2_root() is not None and os.access(os.path.join(v2_root(), "cgroup.procs"), os.W_OK)
+
+
 def _v1_cpu_root():
     return next((point for kind, opts, point in _mounts() if kind == "cgroup" and "cpu" in opts), None)
 
@@ -146,7 +151,10 @@ def make_root():
 
 
 def enter_own():
-    """Move the calling process into this run's directory, so that sweep() finds it should we be killed."""
+    """Move the calling process into this run's directory, so that sweep() finds it should we be killed.  Where cgroups
+    cannot be made, nothing."""
+    if not usable():
+        return
     directory = f"{v2_root()}{_own_root()}/daemons"
     os.makedirs(directory, exist_ok=True)
     _write(f"{directory}/cgroup.procs", "0")

@@ -40,15 +40,22 @@ def _perf_errno():
     return _syscall("perf_event_open", attr, -1, 0, -1, ctypes.c_ulong(0))
 
 
-def missing():
-    """A sentence, or "" when nothing is."""
+def missing_daemons():
+    """A sentence, or "" when both can be started."""
     if sys.platform != "linux":
         return "it needs Linux"
-    if os.geteuid() != 0:
-        return "loading BPF programs and making cgroups needs root; try it with sudo"
     for name in ("rubato-controller", "rubato-agent"):
         if not os.access(os.path.join(BUILD, name), os.X_OK):
             return f"{BUILD}/{name} is not built; try: make"
+    return ""
+
+
+def missing():
+    """A sentence, or "" when nothing is."""
+    if why_not := missing_daemons():
+        return why_not
+    if os.geteuid() != 0:
+        return "loading BPF programs and making cgroups needs root; try it with sudo"
     if not cgroups.v2_root():
         return "no cgroup2 is mounted; try: mkdir -p /sys/fs/cgroup/unified; mount -t cgroup2 none /sys/fs/cgroup/unified"
     if not os.access(os.path.join(cgroups.v2_root(), "cgroup.procs"), os.W_OK):
