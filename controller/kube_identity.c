@@ -5,136 +5,67 @@
 #include <string.h>
 
 #include "controller/hub.h"
+#include "controller/identity.h"
 #include "controller/kube_http.h"
 #include "controller/reconcile.h"
-#include "controller/token_cache.h"
-#include "controller/token_review.h"
 #include "lib/fs.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
 #define AGENT_ACCOUNT "rubato-agent"
-#define HTTP_CREATED 201
-
-/* A question that the API server has not answered yet. */
-struct review {
-	struct review *next;
-	struct kube_identity *identity;
-	struct hub_auth *auth;
-	struct kube_call *call;
-	uint8_t key[TOKEN_KEY_BYTES];
-	int64_t expires_ns;
-};
+#define GOING_DOWN "the controller goes down"
 
 struct kube_identity {
 	struct kube_http *http;
-	const struct reconcile *reconcile;
-	struct token_cache *cache;
-	char *audience, *ns, *user;
-	struct review *first;
-	size_t review_nr;
+	struct identity *identity;
 	bool closed;
 };
 
-/* --- answers --- */
+/* An agent that waits for the answer to its question. */
+struct waiter {
+	struct kube_identity *kube;
+	struct hub_auth *auth;
+	struct identity_question *question;
+	struct kube_call *call; /* NULL = its turn has not come */
+};
 
-static void refuse(struct hub_auth *auth, enum token_reason reason, const struct err *why)
+static void tell(struct hub_auth *auth, const struct identity_verdict *verdict)
 {
-	const struct hub_identity nobody = { .reason = token_reason_name(reason),
-					     .why = why->text };
-
-	hub_auth_done(auth, &nobody);
-}
-
-/* The token is good; does the cluster as we know it agree? */
-static void answer(const struct kube_identity *identity, struct hub_auth *auth,
-		   const struct token_claims *claims, int64_t expires_ns)
-{
-	const struct object *pod =
-		reconcile_find(identity->reconcile, OBJECT_POD, identity->ns, claims->pod);
-	const char *pod_node = pod ? pod->pod.node : NULL;
-	const char *node_name = token_node(claims, pod_node);
-	const struct object *node =
-		node_name ? reconcile_find(identity->reconcile, OBJECT_NODE, "", node_name) : NULL;
-	const struct token_lookup lookup = {
-		.pod_uid = pod ? pod->uid : NULL,
-		.pod_node = pod_node,
-		.node_uid = node ? node->uid : NULL,
+	bool good = verdict->reason == TOKEN_GOOD;
+	const struct hub_identity agent = {
+		.node = good ? verdict->node : NULL,
+		.pod_uid = verdict->pod_uid,
+		.expires_ns = verdict->expires_ns,
+		.reason = token_reason_name(verdict->reason),
+		.why = verdict->why.text,
 	};
-	struct hub_identity agent = { .pod_uid = claims->pod_uid, .expires_ns = expires_ns };
-	struct err why = ERR_INIT;
-	enum token_reason reason = token_place(claims, &lookup, &why);
 
-	/* API servers take a token for a minute more; the hub would hang up at once. */
-	if (reason == TOKEN_GOOD && expires_ns <= now_boot_ns()) {
-		reason = TOKEN_EXPIRED;
-		err_set(&why, -EACCES, "the token has expired");
-	}
-	if (reason != TOKEN_GOOD) {
-		refuse(auth, reason, &why);
-		return;
-	}
-	agent.node = node_name;
 	hub_auth_done(auth, &agent);
 }
 
-/* --- reviews --- */
-
-static void review_free(struct review *review)
+/* The waiter is void afterwards. */
+static void tell_waiter(struct waiter *waiter, const struct identity_verdict *verdict)
 {
-	struct kube_identity *identity = review->identity;
-	struct review **at = &identity->first;
+	struct hub_auth *auth = waiter->auth;
 
-	while (*at != review)
-		at = &(*at)->next;
-	*at = review->next;
-	identity->review_nr--;
-	free(review);
+	identity_drop(waiter->kube->identity, waiter->question);
+	free(waiter);
+	tell(auth, verdict);
 }
 
-/* What the answer says of the token.  The answer repeats the token: nothing of it is quoted. */
-static enum token_reason read_answer(const struct kube_identity *identity,
-				     const struct kube_answer *answer, struct token_claims *claims,
-				     struct err *why)
+static void refuse_waiter(struct waiter *waiter, const char *why)
 {
-	const struct token_expect expect = { .audience = identity->audience,
-					     .user = identity->user };
+	struct identity_verdict verdict;
 
-	if (answer->failure) {
-		*why = answer->err;
-		return TOKEN_UNAVAILABLE;
-	}
-	if (answer->code != HTTP_CREATED) {
-		err_set(why, -EIO, "the API server does not review tokens for us: HTTP %d",
-			answer->code);
-		return TOKEN_UNAVAILABLE;
-	}
-	return token_review_read(answer->body, answer->len, &expect, claims, why);
+	identity_refuse(&verdict, TOKEN_UNAVAILABLE, why);
+	tell_waiter(waiter, &verdict);
 }
 
-static void on_reviewed(void *ctx, const struct kube_answer *said)
-{
-	struct review *review = ctx;
-	struct kube_identity *identity = review->identity;
-	struct hub_auth *auth = review->auth;
-	int64_t expires_ns = review->expires_ns;
-	struct token_answer found = { 0 };
-	struct err why = ERR_INIT;
+static void on_reviewed(void *ctx, const struct kube_answer *said);
 
-	found.reason = read_answer(identity, said, &found.claims, &why);
-	token_cache_put(identity->cache, review->key, &found, expires_ns, now_boot_ns());
-	review_free(review);
-	if (found.reason == TOKEN_GOOD)
-		answer(identity, auth, &found.claims, expires_ns);
-	else
-		refuse(auth, found.reason, &why);
-}
-
-static void begin_review(struct kube_identity *identity, struct hub_auth *auth, const char *token,
-			 const uint8_t key[TOKEN_KEY_BYTES], int64_t expires_ns)
+static void send_review(struct waiter *waiter)
 {
-	char *body = token_review_request(token, identity->audience);
-	struct review *review = xcalloc(1, sizeof(*review));
+	cleanup(freep) char *body = identity_request(waiter->kube->identity, waiter->question);
 	const struct kube_request request = {
 		.method = "POST",
 		.path = TOKEN_REVIEW_PATH,
@@ -143,65 +74,86 @@ static void begin_review(struct kube_identity *identity, struct hub_auth *auth, 
 		.content_type = "application/json",
 		.exempt = true,
 		.done = on_reviewed,
-		.ctx = review,
+		.ctx = waiter,
 	};
 
-	review->identity = identity;
-	review->auth = auth;
-	review->expires_ns = expires_ns;
-	memcpy(review->key, key, sizeof(review->key));
-	review->next = identity->first;
-	identity->first = review;
-	identity->review_nr++;
-	review->call = kube_http_send(identity->http, &request);
+	waiter->call = kube_http_send(waiter->kube->http, &request);
 	explicit_bzero(body, strlen(body));
-	free(body);
 }
 
-/* The token may be good: known, or to be reviewed. */
-static void look_up(struct kube_identity *identity, struct hub_auth *auth, const char *token,
-		    int64_t expires_ns)
+/* Whoever's turn it is. */
+static void go_on(struct kube_identity *kube)
 {
-	uint8_t key[TOKEN_KEY_BYTES];
-	const struct token_answer *known;
-	struct err why = ERR_INIT;
+	struct identity_question *question;
+	struct identity_verdict verdict;
 
-	token_key(token, key);
-	known = token_cache_get(identity->cache, key, now_boot_ns());
-	if (known && known->reason == TOKEN_GOOD) {
-		answer(identity, auth, &known->claims, expires_ns);
-	} else if (known) {
-		err_set(&why, -EACCES, "this very token was refused a moment ago");
-		refuse(auth, known->reason, &why);
-	} else if (identity->review_nr >= KUBE_REVIEWS_MAX) {
-		err_set(&why, -EBUSY, "too many tokens are being reviewed, come again");
-		refuse(auth, TOKEN_BUSY, &why);
-	} else {
-		begin_review(identity, auth, token, key, expires_ns);
+	while (!kube->closed && (question = identity_next(kube->identity))) {
+		struct waiter *waiter = question->asker;
+
+		if (!hub_auth_wanted(waiter->auth))
+			refuse_waiter(waiter, "the agent is gone");
+		else if (identity_known(kube->identity, question, now_boot_ns(), &verdict))
+			tell_waiter(waiter, &verdict);
+		else
+			send_review(waiter);
+	}
+}
+
+static void on_reviewed(void *ctx, const struct kube_answer *said)
+{
+	struct waiter *waiter = ctx;
+	struct kube_identity *kube = waiter->kube;
+	const struct identity_answer answer = {
+		.code = said->failure ? 0 : said->code,
+		.why = &said->err,
+		.body = said->body,
+		.len = said->len,
+	};
+	struct identity_verdict verdict;
+
+	identity_reviewed(kube->identity, waiter->question, &answer, now_boot_ns(), &verdict);
+	tell_waiter(waiter, &verdict);
+	go_on(kube);
+}
+
+/* Agents that gave up do not take the places of those who wait. */
+static void drop_unwanted(struct kube_identity *kube)
+{
+	struct identity_question *next;
+
+	for (struct identity_question *q = identity_first(kube->identity); q; q = next) {
+		struct waiter *waiter = q->asker;
+
+		next = q->next;
+		if (!waiter->call && !hub_auth_wanted(waiter->auth))
+			refuse_waiter(waiter, "the agent is gone");
 	}
 }
 
 void kube_identity_ask(void *ctx, const char *token, const char *cert_name, struct hub_auth *auth)
 {
-	struct kube_identity *identity = ctx;
-	int64_t wall_s = now_wall_ns() / NSEC_PER_SEC, exp_s = 0;
-	struct err why = ERR_INIT;
-	enum token_reason reason;
+	struct kube_identity *kube = ctx;
+	const struct identity_now now = { .boot_ns = now_boot_ns(), .wall_ns = now_wall_ns() };
+	struct identity_verdict verdict;
+	struct waiter *waiter;
 
 	(void)cert_name; /* it lets an agent in; who it is, the token says */
-	if (identity->closed) {
-		err_set(&why, -ESHUTDOWN, "the controller goes down");
-		refuse(auth, TOKEN_UNAVAILABLE, &why);
+	if (kube->closed) {
+		identity_refuse(&verdict, TOKEN_UNAVAILABLE, GOING_DOWN);
+		tell(auth, &verdict);
 		return;
 	}
-	reason = token_precheck(token, identity->audience, wall_s, &exp_s, &why);
-	if (reason != TOKEN_GOOD) {
-		refuse(auth, reason, &why);
+	drop_unwanted(kube);
+	waiter = xcalloc(1, sizeof(*waiter));
+	waiter->kube = kube;
+	waiter->auth = auth;
+	waiter->question = identity_ask(kube->identity, token, waiter, &now, &verdict);
+	if (!waiter->question) {
+		free(waiter);
+		tell(auth, &verdict);
 		return;
 	}
-	/* No year that a forged token names may overflow; the API server has the last word anyway. */
-	exp_s = MIN(exp_s, wall_s + 366LL * 24 * 3600);
-	look_up(identity, auth, token, now_boot_ns() + (exp_s - wall_s) * NSEC_PER_SEC);
+	go_on(kube);
 }
 
 /* --- life --- */
@@ -218,75 +170,65 @@ static char *own_namespace(const struct kube_config *config)
 	return xstrdup(config->ns ? config->ns : "default");
 }
 
-static int set_account(struct kube_identity *identity, const char *account, struct err *err)
+/* "NS:NAME", "NS/NAME" or NULL -> the namespace, and the name within `account`. */
+static int read_account(const struct kube_config *config, const char *account, char **ret_ns,
+			const char **ret_name, struct err *err)
 {
-	const char *name = AGENT_ACCOUNT;
+	size_t len = account ? strcspn(account, ":/") : 0;
 
-	if (account) {
-		size_t len = strcspn(account, ":/");
-
-		if (len == 0 || !account[len] || !account[len + 1])
-			return err_set(err, -EINVAL,
-				       "--agent-service-account: \"%s\" is not NAMESPACE:NAME",
-				       account);
-		identity->ns = xstrndup(account, len);
-		name = account + len + 1;
-	} else {
-		identity->ns = own_namespace(kube_http_config(identity->http));
+	if (!account) {
+		*ret_ns = own_namespace(config);
+		*ret_name = AGENT_ACCOUNT;
+		return 0;
 	}
-	identity->user = xasprintf("system:serviceaccount:%s:%s", identity->ns, name);
+	if (len == 0 || !account[len] || !account[len + 1])
+		return err_set(err, -EINVAL,
+			       "--agent-service-account: \"%s\" is not NAMESPACE:NAME", account);
+	*ret_ns = xstrndup(account, len);
+	*ret_name = account + len + 1;
 	return 0;
 }
 
 int kube_identity_new(struct kube_http *http, const struct reconcile *reconcile,
-		      const struct kube_identity_options *options,
-		      struct kube_identity **ret_identity, struct err *err)
+		      const struct kube_identity_options *options, struct kube_identity **ret_kube,
+		      struct err *err)
 {
-	struct kube_identity *identity = xcalloc(1, sizeof(*identity));
-	int r;
+	cleanup(freep) char *ns = NULL, *user = NULL;
+	const char *name;
+	struct kube_identity *kube;
+	int r = read_account(kube_http_config(http), options->account, &ns, &name, err);
 
-	identity->http = http;
-	identity->reconcile = reconcile;
-	identity->cache = token_cache_new();
-	identity->audience = xstrdup(options->audience);
-	r = set_account(identity, options->account, err);
-	if (r < 0) {
-		kube_identity_free(identity);
+	if (r < 0)
 		return r;
-	}
-	log_info("agents are known by their tokens", LOG_STR("user", identity->user),
-		 LOG_STR("audience", identity->audience));
-	*ret_identity = identity;
+	user = xasprintf("system:serviceaccount:%s:%s", ns, name);
+	kube = xcalloc(1, sizeof(*kube));
+	kube->http = http;
+	kube->identity = identity_new(reconcile_store(reconcile), options->audience, ns, user);
+	log_info("agents are known by their tokens", LOG_STR("user", user),
+		 LOG_STR("audience", options->audience));
+	*ret_kube = kube;
 	return 0;
 }
 
-void kube_identity_close(struct kube_identity *identity)
+void kube_identity_close(struct kube_identity *kube)
 {
-	struct err why = ERR_INIT;
+	struct identity_question *question;
 
-	if (!identity || identity->closed)
+	if (!kube || kube->closed)
 		return;
-	identity->closed = true;
-	err_set(&why, -ESHUTDOWN, "the controller goes down");
-	while (identity->first) {
-		struct review *review = identity->first;
-		struct hub_auth *auth = review->auth;
+	kube->closed = true;
+	while ((question = identity_first(kube->identity))) {
+		struct waiter *waiter = question->asker;
 
-		identity->first = review->next;
-		identity->review_nr--;
-		kube_call_cancel(review->call);
-		free(review);
-		refuse(auth, TOKEN_UNAVAILABLE, &why);
+		kube_call_cancel(waiter->call);
+		refuse_waiter(waiter, GOING_DOWN);
 	}
 }
 
-void kube_identity_free(struct kube_identity *identity)
+void kube_identity_free(struct kube_identity *kube)
 {
-	if (!identity)
+	if (!kube)
 		return;
-	token_cache_free(identity->cache);
-	free(identity->audience);
-	free(identity->ns);
-	free(identity->user);
-	free(identity);
+	identity_free(kube->identity);
+	free(kube);
 }

@@ -5,8 +5,7 @@
 /* Which node an agent is of, by the token that it shows: the hub's authenticate() with a Kubernetes API.
  *
  * The API server reviews the token (or did within the last minute), then pod and node are compared with
- * what the controller knows now.  At most KUBE_REVIEWS_MAX reviews are under way; who comes on top of that
- * is refused as busy and comes again.  Nobody waits for the token bucket of kube_http.
+ * what the controller knows now; controller/identity.h decides.  Nobody waits for the token bucket of kube_http.
  */
 
 #include "lib/base.h"
@@ -16,8 +15,6 @@ struct hub_auth;
 struct kube_http;
 struct kube_identity;
 struct reconcile;
-
-#define KUBE_REVIEWS_MAX 64
 
 struct kube_identity_options {
 	const char *audience;
@@ -29,13 +26,13 @@ struct kube_identity_options {
 /* `http` and `reconcile` must outlive kube_identity_close().  -EINVAL when the account is not one. */
 must_check int kube_identity_new(struct kube_http *http, const struct reconcile *reconcile,
 				 const struct kube_identity_options *options,
-				 struct kube_identity **ret_identity, struct err *err);
+				 struct kube_identity **ret_kube, struct err *err);
 
-/* Answer what is outstanding, with "unavailable"; later questions are answered so at once.  To be called
+/* Answer what is outstanding with "unavailable"; later questions are answered so at once.  To be called
  * before kube_http_close(). */
-void kube_identity_close(struct kube_identity *identity);
+void kube_identity_close(struct kube_identity *kube);
 /* After the hub is gone.  NULL is fine. */
-void kube_identity_free(struct kube_identity *identity);
+void kube_identity_free(struct kube_identity *kube);
 
 /* hub_options.authenticate, with a struct kube_identity as its ctx. */
 void kube_identity_ask(void *ctx, const char *token, const char *cert_name, struct hub_auth *auth);

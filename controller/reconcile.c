@@ -25,10 +25,9 @@ const struct object *reconcile_object(const struct reconcile *reconcile, const s
 	return store_find(reconcile->store, item->kind, item->ns, item->name);
 }
 
-const struct object *reconcile_find(const struct reconcile *reconcile, enum object_kind kind,
-				    const char *ns, const char *name)
+const struct store *reconcile_store(const struct reconcile *reconcile)
 {
-	return store_find(reconcile->store, kind, ns, name);
+	return reconcile->store;
 }
 
 const json_t *reconcile_stored_status(const struct reconcile *reconcile,

@@ -44,9 +44,8 @@ void reconcile_set_notes(struct reconcile *reconcile,
 extern const struct source_dir_events reconcile_source_events;
 extern const struct hub_events reconcile_hub_events;
 
-/* What is known of an object, or NULL; valid until the source tells something. */
-const struct object *reconcile_find(const struct reconcile *reconcile, enum object_kind kind,
-				    const char *ns, const char *name);
+/* What is known of the cluster. */
+const struct store *reconcile_store(const struct reconcile *reconcile);
 
 /* A status that was on its way is stored: what waited for it can go on. */
 void reconcile_stored_later(struct reconcile *reconcile);
