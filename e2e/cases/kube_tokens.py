@@ -10,11 +10,11 @@ import struct
 import subprocess
 import time
 
-from rubato import api_server, scope, tools
-from rubato.daemons import BUILD, CONTROLLER_NAME, Agent, Daemon, free_port, make_certs, wait_until
+from rubato import tools
+from rubato.daemons import CONTROLLER_NAME, Agent, wait_until
+from rubato.kube_rig import ACCOUNT, SYSTEM, Cluster
 
 ONE_BY_ONE = True
-NS, ACCOUNT, AUDIENCE = "rubato-system", "rubato-agent", "rubato-controller"
 PATIENCE_S = 15
 REFUSED = "rubato_controller_auth_refused_total"
 
@@ -27,40 +27,16 @@ def decode(text):
     return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 
-class Cluster:
-    """An API server with two nodes, and a controller that asks it."""
+class Tokens(Cluster):
+    """A cluster with agents' pods on two nodes, and what is needed to come with a wrong token."""
 
     def __init__(self):
-        self.home = scope.temp_dir("rubato-tokens-")
-        self.server = api_server.ApiServer(self.home)
-        self.server.start()
-        self.server.install_crds()
-        self.server.apply({"apiVersion": "v1", "kind": "List", "items": [
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS}},
-            *({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}} for name in ("node-a", "node-b")),
-            *({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NS}}
-              for name in (ACCOUNT, "somebody"))]})
+        super().__init__("tokens")
+        self.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "somebody", "namespace": SYSTEM}})
         for name, node, account in (("agent-a", "node-a", ACCOUNT), ("agent-b", "node-b", ACCOUNT),
                                     ("other", "node-a", "somebody")):
-            self.pod(name, node, account)
-        self.certs = os.path.join(self.home, "certs")
-        make_certs(self.certs, "fleet")
-        self.port = free_port()
-        self.controller = Daemon(CONTROLLER_NAME, [
-            os.path.join(BUILD, "rubato-controller"), "--kubeconfig", self.server.kubeconfig,
-            "--agent-service-account", f"{NS}:{ACCOUNT}", "--listen", f"127.0.0.1:{self.port}",
-            "--tls-cert", f"{self.certs}/controller.crt", "--tls-key", f"{self.certs}/controller.key",
-            "--tls-ca", f"{self.certs}/ca.crt"], os.path.join(self.home, "controller.log"))
-        self.controller.start()
-
-    def pod(self, name, node, account=ACCOUNT):
-        self.server.apply({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NS},
-            "spec": {"nodeName": node, "serviceAccountName": account, "containers": [{"name": "c", "image": "x"}]}})
-
-    def token(self, pod=None, account=ACCOUNT, audience=AUDIENCE):
-        bound = ["--bound-object-kind", "Pod", "--bound-object-name", pod] if pod else []
-        return self.server.kubectl("-n", NS, "create", "token", account, "--audience", audience, *bound).strip()
+            self.schedule(SYSTEM, name, node, account)
+        self.controller.start(30)
 
     def signed_again(self, token, **claims):
         """The token with other claims, and a signature by the cluster's own key."""
@@ -83,7 +59,7 @@ class Cluster:
         """Connect as an agent would.  The code and the words that the controller hangs up with."""
         context = ssl.create_default_context(cafile=f"{self.certs}/ca.crt")
         context.load_cert_chain(f"{self.certs}/fleet.crt", f"{self.certs}/fleet.key")
-        plain = socket.create_connection(("127.0.0.1", self.port), 10)
+        plain = socket.create_connection(("127.0.0.1", self.listen), 10)
         with context.wrap_socket(plain, server_hostname=CONTROLLER_NAME) as line:
             bearer = f"Authorization: Bearer {token}\r\n" if token else ""
             line.sendall((f"GET /v1/opamp HTTP/1.1\r\nHost: {CONTROLLER_NAME}\r\nUpgrade: websocket\r\n"
@@ -138,12 +114,12 @@ def check_wrong_tokens(checks, cluster):
 
 
 def check_deleted_pod(checks, cluster):
-    cluster.pod("short", "node-b")
+    cluster.schedule(SYSTEM, "short", "node-b", ACCOUNT)
     seen, fresh = cluster.token("short"), cluster.token("short")
     node = cluster.signed_again(seen, kubernetes={"node": {"name": "nowhere", "uid": "x"}})
     check_refused(checks, cluster, "a token of a Node that is not there", "node_unknown", node)
     check_refused(checks, cluster, "and once more, from what is kept of the review", "node_unknown", node)
-    cluster.server.kubectl("-n", NS, "delete", "pod", "short", "--grace-period=0", "--force")
+    cluster.delete_pod(SYSTEM, "short")
     time.sleep(0.5)
     check_refused(checks, cluster, "a reviewed token of a pod deleted since", "pod_gone", node)
     # The API server forgets what it knows of a token after 10 s.
@@ -151,10 +127,8 @@ def check_deleted_pod(checks, cluster):
 
 
 def check_right_one(checks, cluster):
-    path = os.path.join(cluster.home, "token")
-    with open(path, "w", encoding="ascii") as file:
-        file.write(cluster.token("agent-a"))
-    agent = Agent(cluster.home, cluster.port, "fleet", extra=("--token-file", path))
+    path = cluster.write_token("agent-a", cluster.token("agent-a"))
+    agent = Agent(cluster.home, cluster.listen, "fleet", extra=("--token-file", path))
     agent.start()
     checks.check("the right token connects, with a certificate that names no node",
                  wait_until(lambda: cluster.agents("applied") == 1, PATIENCE_S), cluster.controller.last_lines(2))
@@ -169,13 +143,13 @@ def check_events(checks, cluster):
     limit = {"apiVersion": policy["apiVersion"], "kind": "ClusterProfilingPolicy", "metadata": {"name": "limit"},
              "spec": {"limits": {"maxSampleRateHz": 49}}}
     selector = {"matchLabels": {"app": "seen"}}
-    cluster.server.kubectl("-n", NS, "label", "pod", "agent-a", "app=seen")
+    cluster.server.kubectl("-n", SYSTEM, "label", "pod", "agent-a", "app=seen")
     cluster.server.apply(limit)
-    cluster.server.apply(policy | {"metadata": {"name": "boost", "namespace": NS},
+    cluster.server.apply(policy | {"metadata": {"name": "boost", "namespace": SYSTEM},
                                    "spec": {"sampleRateHz": 100, "duration": "10s", "selector": selector}})
 
     def reasons():
-        text = cluster.server.kubectl("-n", NS, "get", "events", "-o", "json")
+        text = cluster.server.kubectl("-n", SYSTEM, "get", "events", "-o", "json")
         return {item["reason"]: item for item in json.loads(text)["items"]}
     for reason, what in (("RateRaised", "raised"), ("RateClamped", "cut by a limit"), ("RateRestored", "over")):
         there = wait_until(lambda r=reason: reasons().get(r), 20, 0.3)
@@ -185,7 +159,7 @@ def check_events(checks, cluster):
 
 async def agents_are_known_by_the_tokens_of_their_pods(checks):
     try:
-        cluster = Cluster()
+        cluster = Tokens()
     except tools.Missing as why:
         checks.skip("tokens with a real API server", str(why))
         return

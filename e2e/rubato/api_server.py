@@ -12,6 +12,7 @@ from . import scope, tools
 from .daemons import REPO, free_port, wait_until
 
 START_S = 90
+AUDIT = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}]}
 
 
 def _openssl(*argv):
@@ -58,6 +59,9 @@ class ApiServer:
         self.pki.sign("apiserver", "/CN=kube-apiserver", "IP:127.0.0.1,DNS:localhost")
         self.kubeconfig = self.user("admin", "/O=system:masters/CN=admin")
         self.etcd = self.server = None
+        self.audit_log = os.path.join(home, "audit.log")
+        with open(os.path.join(home, "audit.json"), "w", encoding="ascii") as text:
+            json.dump(AUDIT, text)
         scope.on_exit(self.stop)
 
     def user(self, name, subject):
@@ -102,7 +106,8 @@ class ApiServer:
             f"--service-account-key-file={pki('sa.pub')}", f"--service-account-signing-key-file={pki('sa.key')}",
             "--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.96.0.0/16",
             "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
-            "--disable-admission-plugins=ServiceAccount", "--allow-privileged=true"])
+            "--disable-admission-plugins=ServiceAccount", "--allow-privileged=true",
+            f"--audit-policy-file={self.home}/audit.json", f"--audit-log-path={self.audit_log}"])
         if not wait_until(lambda: self.ready() or self.server.poll() is not None, START_S, 0.2) or not self.ready():
             raise RuntimeError(f"kube-apiserver did not become ready; its log is in {self.home}")
 
@@ -143,6 +148,12 @@ class ApiServer:
                 return answer.status == 200
         except OSError:
             return False
+
+    def audit(self, user):
+        """What a user asked for, in order; a watch is there when it has begun, and again when it has ended."""
+        with open(self.audit_log, encoding="utf-8") as text:
+            records = [json.loads(line) for line in text if line.endswith("\n")]
+        return [record for record in records if record["user"].get("username") == user]
 
     def kubectl(self, *argv, stdin=None):
         """What it prints; raises Refused with what it said."""

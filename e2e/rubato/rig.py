@@ -55,7 +55,32 @@ def policy(namespace, name, hz, duration=None, **spec):
             "metadata": {"namespace": namespace, "name": name}, "spec": spec}
 
 
-class Rig:
+class Fleet:
+    """What can be seen of a controller, an agent and pods, wherever the objects are kept.  Has .controller, .agent, .pods and
+    status(namespace, name): what the controller wrote of a policy, {} when there is nothing."""
+
+    def condition(self, namespace, name, kind):
+        for condition in self.status(namespace, name).get("conditions", []):
+            if condition["type"] == kind:
+                return condition["status"]
+        return None
+
+    def programmed(self, namespace, name, timeout_s=5):
+        return wait_until(lambda: self.condition(namespace, name, "Programmed") == "True", timeout_s)
+
+    def profiles(self, namespace=None, pod=None):
+        return [p for p in pprof.read_all(self.agent.profiles)
+                if namespace in (None, p.namespace) and pod in (None, p.pod)]
+
+    def finish(self):
+        """Stop the workloads, then the agent (which writes its last window).  Returns the exit statuses."""
+        for pod in self.pods:
+            pod.cgroup.stop()
+        time.sleep(0.2)
+        return self.agent.stop(), self.controller.stop()
+
+
+class Rig(Fleet):
     """Own directories, ports, certificates.  All goes at the end unless RUBATO_KEEP (or home) says where it stays."""
 
     def __init__(self, name, boost_ttl="15s", window="2s", home=None, **agent_how):
@@ -131,23 +156,3 @@ class Rig:
                 return json.load(file).get("status") or {}
         except FileNotFoundError:
             return {}
-
-    def condition(self, namespace, name, kind):
-        for condition in self.status(namespace, name).get("conditions", []):
-            if condition["type"] == kind:
-                return condition["status"]
-        return None
-
-    def programmed(self, namespace, name, timeout_s=5):
-        return wait_until(lambda: self.condition(namespace, name, "Programmed") == "True", timeout_s)
-
-    def profiles(self, namespace=None, pod=None):
-        return [p for p in pprof.read_all(self.agent.profiles)
-                if namespace in (None, p.namespace) and pod in (None, p.pod)]
-
-    def finish(self):
-        """Stop the workloads, then the agent (which writes its last window).  Returns the exit statuses."""
-        for pod in self.pods:
-            pod.cgroup.stop()
-        time.sleep(0.2)
-        return self.agent.stop(), self.controller.stop()
