@@ -6,20 +6,28 @@
 #include <string.h>
 #include <uv.h>
 
-#define PATIENCE_MS 60000
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/utf8.h"
+
+#define PATIENCE_S 30
+#define LAST_WORDS_MS 1000 /* after it has ended: a child of it may hold the pipes for ever */
+#define SAID_MAX 300	   /* of stderr, the end of it */
 
 extern char **environ;
 
 struct exec_plugin {
 	uv_process_t process;
-	uv_pipe_t out;
+	uv_pipe_t out, complaints;
 	uv_timer_t timer;
-	char *api_version, *command, *hint;
-	char *text; /* what it has written */
+	char *api_version, *command;
+	char *text; /* stdout */
 	size_t len;
+	char said[2 * SAID_MAX]; /* stderr */
+	size_t said_len;
 	int64_t exit_status;
-	bool exited, read_all, killed;
-	int open_handles;
+	bool exited, late;
+	int open_pipes, open_handles;
 	exec_plugin_done done; /* NULL = told, or cancelled */
 	void *ctx;
 };
@@ -34,45 +42,93 @@ static void on_closed(uv_handle_t *handle)
 		return;
 	free(plugin->api_version);
 	free(plugin->command);
-	free(plugin->hint);
 	free(plugin->text);
 	free(plugin);
 }
 
+static void close_all(struct exec_plugin *plugin)
+{
+	uv_close((uv_handle_t *)&plugin->process, on_closed);
+	uv_close((uv_handle_t *)&plugin->out, on_closed);
+	uv_close((uv_handle_t *)&plugin->complaints, on_closed);
+	uv_close((uv_handle_t *)&plugin->timer, on_closed);
+}
+
+/* The end of what it wrote to stderr, on one line. */
+static void last_words(const struct exec_plugin *plugin, char out[SAID_MAX])
+{
+	size_t nr = MIN(plugin->said_len, SAID_MAX - 1);
+
+	memcpy(out, plugin->said + plugin->said_len - nr, nr);
+	for (size_t i = 0; i < nr; i++)
+		if (strchr("\n\r\t", out[i]))
+			out[i] = ' ';
+	while (nr && out[nr - 1] == ' ')
+		nr--;
+	utf8_clean(out, nr, out, SAID_MAX);
+}
+
 static int result(struct exec_plugin *plugin, struct exec_credential *ret, struct err *err)
 {
+	if (plugin->len > EXEC_CREDENTIAL_BYTES)
+		return err_set(err, -E2BIG, "it wrote more than %lu bytes", EXEC_CREDENTIAL_BYTES);
+	if (plugin->late)
+		return err_set(err, -ETIMEDOUT, "it did not end within %d s", PATIENCE_S);
+	if (plugin->exit_status)
+		return err_set(err, -EIO, "exit status %lld", (long long)plugin->exit_status);
+	return exec_credential_parse(plugin->text, plugin->len, plugin->api_version,
+				     now_wall_ns() / NSEC_PER_SEC, ret, err);
+}
+
+static void tell(struct exec_plugin *plugin)
+{
+	exec_plugin_done done = TAKE_PTR(plugin->done);
+	struct exec_credential credential = { 0 };
+	struct err why = ERR_INIT, err = ERR_INIT;
+	char said[SAID_MAX];
 	int r;
 
-	if (plugin->killed)
-		return err_set(err, -ETIMEDOUT, "credential plugin %s: did not end within 60 s",
-			       plugin->command);
-	if (plugin->exit_status)
-		return err_set(err, -EIO, "credential plugin %s: exit status %lld", plugin->command,
-			       (long long)plugin->exit_status);
-	if (plugin->len > EXEC_CREDENTIAL_BYTES)
-		return err_set(err, -E2BIG, "credential plugin %s: wrote too much",
-			       plugin->command);
-	r = exec_credential_parse(plugin->text, plugin->len, plugin->api_version, ret, err);
-	return r < 0 ? err_wrap(err, r, "credential plugin %s", plugin->command) : 0;
+	if (!done)
+		return;
+	r = result(plugin, &credential, &why);
+	last_words(plugin, said);
+	if (r < 0)
+		err_text(&err, "credential plugin %.100s: %s%s%s", plugin->command, why.text,
+			 said[0] ? "; it said: " : "", said);
+	else if (said[0])
+		log_info("a credential plugin says", LOG_STR("command", plugin->command),
+			 LOG_STR("text", said));
+	done(plugin->ctx, r == 0 ? &credential : NULL, &err);
+	exec_credential_release(&credential);
 }
 
 static void finish(struct exec_plugin *plugin)
 {
-	struct exec_credential credential = { 0 };
-	struct err err = ERR_INIT;
-	exec_plugin_done done;
-	int r;
-
-	if (!plugin->exited || !plugin->read_all)
+	if (!plugin->exited || plugin->open_pipes)
 		return;
-	done = TAKE_PTR(plugin->done);
-	r = result(plugin, &credential, &err);
-	uv_close((uv_handle_t *)&plugin->process, on_closed);
-	uv_close((uv_handle_t *)&plugin->out, on_closed);
-	uv_close((uv_handle_t *)&plugin->timer, on_closed);
-	if (done)
-		done(plugin->ctx, r == 0 ? &credential : NULL, &err);
-	exec_credential_release(&credential);
+	close_all(plugin);
+	tell(plugin);
+}
+
+/* It leads a group of its own, in which its children are. */
+static void stop(struct exec_plugin *plugin)
+{
+	if (!plugin->exited) {
+		kill(-plugin->process.pid, SIGKILL);
+		uv_process_kill(&plugin->process, SIGKILL);
+	}
+	uv_read_stop((uv_stream_t *)&plugin->out);
+	uv_read_stop((uv_stream_t *)&plugin->complaints);
+	plugin->open_pipes = 0;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct exec_plugin *plugin = timer->data;
+
+	plugin->late = !plugin->exited;
+	stop(plugin);
+	finish(plugin);
 }
 
 static void on_exit_status(uv_process_t *process, int64_t status, int signal)
@@ -81,81 +137,87 @@ static void on_exit_status(uv_process_t *process, int64_t status, int signal)
 
 	plugin->exited = true;
 	plugin->exit_status = signal ? 128 + signal : status;
-	finish(plugin);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-	struct exec_plugin *plugin = timer->data;
-
-	plugin->killed = true;
-	uv_process_kill(&plugin->process, SIGKILL);
-	/* A child of its own may hold the pipe for ever. */
-	plugin->read_all = true;
-	uv_read_stop((uv_stream_t *)&plugin->out);
+	uv_timer_start(&plugin->timer, on_timer, LAST_WORDS_MS, 0);
 	finish(plugin);
 }
 
 /* --- what it writes --- */
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
+static void on_alloc_out(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
 {
 	struct exec_plugin *plugin = handle->data;
 
 	(void)suggested;
-	/* One byte more than is taken, so that too much is seen; the rest falls on the last byte. */
-	*ret_buf = plugin->len > EXEC_CREDENTIAL_BYTES
-			   ? uv_buf_init(plugin->text, EXEC_CREDENTIAL_BYTES)
-			   : uv_buf_init(plugin->text + plugin->len,
-					 (unsigned int)(EXEC_CREDENTIAL_BYTES + 1 - plugin->len));
+	/* One byte more than is taken, so that too much is seen. */
+	*ret_buf = uv_buf_init(plugin->text + plugin->len,
+			       (unsigned int)(EXEC_CREDENTIAL_BYTES + 1 - plugin->len));
 }
 
-static void on_read(uv_stream_t *stream, ssize_t nr, const uv_buf_t *buf)
+static void on_pipe_end(struct exec_plugin *plugin, uv_stream_t *pipe)
 {
-	struct exec_plugin *plugin = stream->data;
+	uv_read_stop(pipe);
+	plugin->open_pipes--;
+	finish(plugin);
+}
+
+static void on_out(uv_stream_t *pipe, ssize_t nr, const uv_buf_t *buf)
+{
+	struct exec_plugin *plugin = pipe->data;
 
 	(void)buf;
-	if (nr >= 0) {
-		if (plugin->len <= EXEC_CREDENTIAL_BYTES)
-			plugin->len += (size_t)nr;
+	if (nr < 0) {
+		on_pipe_end(plugin, pipe);
 		return;
 	}
-	uv_read_stop(stream);
-	plugin->read_all = true;
-	finish(plugin);
+	plugin->len += (size_t)nr;
+	if (plugin->len > EXEC_CREDENTIAL_BYTES) {
+		stop(plugin);
+		finish(plugin);
+	}
+}
+
+static void on_alloc_said(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
+{
+	struct exec_plugin *plugin = handle->data;
+
+	(void)suggested;
+	if (plugin->said_len > SAID_MAX) {
+		memmove(plugin->said, plugin->said + plugin->said_len - SAID_MAX, SAID_MAX);
+		plugin->said_len = SAID_MAX;
+	}
+	*ret_buf = uv_buf_init(plugin->said + plugin->said_len,
+			       (unsigned int)(sizeof(plugin->said) - plugin->said_len));
+}
+
+static void on_said(uv_stream_t *pipe, ssize_t nr, const uv_buf_t *buf)
+{
+	struct exec_plugin *plugin = pipe->data;
+
+	(void)buf;
+	if (nr < 0)
+		on_pipe_end(plugin, pipe);
+	else
+		plugin->said_len += (size_t)nr;
 }
 
 /* --- the start --- */
 
-/* Ours, what the kubeconfig adds, and KUBERNETES_EXEC_INFO; a NULL at the end. */
-static char **make_env(const struct kube_config *config)
+static uv_stdio_container_t to_pipe(uv_pipe_t *pipe)
 {
-	const struct kube_exec *exec = &config->exec;
-	cleanup(freep) char *info = exec_credential_info(config);
-	size_t own_nr = 0, nr = 0;
-	char **env;
-
-	while (environ[own_nr])
-		own_nr++;
-	env = xcalloc(own_nr + exec->env_nr + 2, sizeof(*env));
-	for (size_t i = 0; i < own_nr; i++)
-		env[nr++] = xstrdup(environ[i]);
-	for (size_t i = 0; i < exec->env_nr; i++)
-		env[nr++] = xasprintf("%s=%s", exec->env[i].name, exec->env[i].value);
-	env[nr] = xasprintf("KUBERNETES_EXEC_INFO=%s", info);
-	return env;
+	return (uv_stdio_container_t){ .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
+				       .data.stream = (uv_stream_t *)pipe };
 }
 
-static int spawn(struct exec_plugin *plugin, uv_loop_t *loop, const struct kube_config *config)
+static int spawn(struct exec_plugin *plugin, uv_loop_t *loop, const struct kube_config *config,
+		 const char *ca)
 {
 	const struct kube_exec *exec = &config->exec;
-	char **env = make_env(config);
+	char **env = exec_credential_env(config, ca, environ);
 	char **arg = xcalloc(exec->arg_nr + 2, sizeof(*arg));
 	uv_stdio_container_t io[3] = {
 		{ .flags = UV_IGNORE },
-		{ .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE,
-		  .data.stream = (uv_stream_t *)&plugin->out },
-		{ .flags = UV_INHERIT_FD, .data.fd = 2 },
+		to_pipe(&plugin->out),
+		to_pipe(&plugin->complaints),
 	};
 	const uv_process_options_t options = {
 		.exit_cb = on_exit_status,
@@ -164,6 +226,7 @@ static int spawn(struct exec_plugin *plugin, uv_loop_t *loop, const struct kube_
 		.env = env,
 		.stdio = io,
 		.stdio_count = ARRAY_SIZE(io),
+		.flags = UV_PROCESS_DETACHED,
 	};
 	int r;
 
@@ -171,15 +234,14 @@ static int spawn(struct exec_plugin *plugin, uv_loop_t *loop, const struct kube_
 	for (size_t i = 0; i < exec->arg_nr; i++)
 		arg[i + 1] = exec->arg[i];
 	r = uv_spawn(loop, &plugin->process, &options);
-	for (char **e = env; *e; e++)
-		free(*e);
-	free(env);
+	exec_credential_env_free(env);
 	free(arg);
 	return r;
 }
 
 struct exec_plugin *exec_plugin_run(struct uv_loop_s *loop, const struct kube_config *config,
-				    exec_plugin_done done, void *ctx, struct err *err)
+				    const char *ca, exec_plugin_done done, void *ctx,
+				    struct err *err)
 {
 	struct exec_plugin *plugin = xcalloc(1, sizeof(*plugin));
 	const char *hint = config->exec.install_hint;
@@ -189,22 +251,24 @@ struct exec_plugin *exec_plugin_run(struct uv_loop_s *loop, const struct kube_co
 	plugin->command = xstrdup(config->exec.command);
 	plugin->text = xmalloc(EXEC_CREDENTIAL_BYTES + 1);
 	plugin->ctx = ctx;
-	plugin->open_handles = 3;
+	plugin->open_handles = 4;
 	uv_pipe_init(loop, &plugin->out, 0);
+	uv_pipe_init(loop, &plugin->complaints, 0);
 	uv_timer_init(loop, &plugin->timer);
-	r = spawn(plugin, loop, config);
-	plugin->process.data = plugin->out.data = plugin->timer.data = plugin;
+	r = spawn(plugin, loop, config, ca);
+	plugin->process.data = plugin->out.data = plugin->complaints.data = plugin->timer.data =
+		plugin;
 	if (r < 0) {
-		err_set(err, r, "credential plugin %s: %s%s%s", plugin->command, uv_strerror(r),
-			hint ? "; " : "", hint ? hint : "");
-		uv_close((uv_handle_t *)&plugin->process, on_closed);
-		uv_close((uv_handle_t *)&plugin->out, on_closed);
-		uv_close((uv_handle_t *)&plugin->timer, on_closed);
+		err_set(err, r, "credential plugin %.100s: %s%s%.300s", plugin->command,
+			uv_strerror(r), hint ? "; " : "", hint ? hint : "");
+		close_all(plugin);
 		return NULL;
 	}
 	plugin->done = done;
-	uv_timer_start(&plugin->timer, on_timer, PATIENCE_MS, 0);
-	uv_read_start((uv_stream_t *)&plugin->out, on_alloc, on_read);
+	plugin->open_pipes = 2;
+	uv_timer_start(&plugin->timer, on_timer, PATIENCE_S * 1000, 0);
+	uv_read_start((uv_stream_t *)&plugin->out, on_alloc_out, on_out);
+	uv_read_start((uv_stream_t *)&plugin->complaints, on_alloc_said, on_said);
 	return plugin;
 }
 
@@ -213,7 +277,6 @@ void exec_plugin_cancel(struct exec_plugin *plugin)
 	if (!plugin)
 		return;
 	plugin->done = NULL;
-	uv_process_kill(&plugin->process, SIGKILL);
-	plugin->read_all = true;
-	uv_read_stop((uv_stream_t *)&plugin->out);
+	stop(plugin);
+	finish(plugin);
 }

@@ -12,17 +12,19 @@
 struct exec_plugin;
 struct uv_loop_s;
 
-/* `credential` is NULL, and `err` says why, when it failed; the credential may be taken over (its members
- * set to NULL). */
+/* `credential` is NULL, and `err` says why (with what the plugin wrote to stderr), when it failed; the credential
+ * may be taken over (its members set to NULL). */
 typedef void (*exec_plugin_done)(void *ctx, struct exec_credential *credential,
 				 const struct err *err);
 
-/* Start it.  It is killed after a minute.  `done` is called once, unless it is cancelled.  NULL with
- * err when it cannot be started. */
+/* Start it; `ca` as in exec_credential_info().  After 30 s, or when it writes more than a credential can be, it
+ * and its children are killed.  `done` is called once, unless it is cancelled.  NULL with err when it cannot
+ * be started. */
 struct exec_plugin *exec_plugin_run(struct uv_loop_s *loop, const struct kube_config *config,
-				    exec_plugin_done done, void *ctx, struct err *err);
+				    const char *ca, exec_plugin_done done, void *ctx,
+				    struct err *err);
 
-/* Kill it; `done` is not called any more. */
+/* Kill it; `done` is not called any more.  NULL is nothing. */
 void exec_plugin_cancel(struct exec_plugin *plugin);
 
 #endif

@@ -2,9 +2,11 @@
 #ifndef CONTROLLER_KUBE_AUTH_H
 #define CONTROLLER_KUBE_AUTH_H
 
-/* Who we are to the Kubernetes API, kept fresh: token files are read again every minute, the CA and client
- * certificates every five, an exec plugin is run when what it gave expires or was refused.  What cannot be
- * read again stays as it was.  Nothing blocks but reading small files. */
+/* Who we are to the Kubernetes API, kept fresh: the token file is read again every minute, the CA and the client's
+ * certificate every five, all of them when something went wrong; an exec plugin is run when what it gave expires
+ * or was refused, at most every five seconds (every minute while it fails).  What cannot be read, or is
+ * half written, stays as it was.  Nothing blocks but reading small files.
+ */
 
 #include "controller/kubeconfig.h"
 #include "lib/base.h"
@@ -28,15 +30,15 @@ const struct kube_config *kube_auth_config(const struct kube_auth *auth);
 /* 0: kube_auth_apply() may be called; -EAGAIN: a plugin runs, `changed` will tell; else why not. */
 must_check int kube_auth_ready(struct kube_auth *auth, struct err *err);
 
-/* Set certificates, verification and proxy of a handle, and add the Authorization and Impersonate headers to
- * *headers.  The handle must not outlive the auth. */
+/* Set certificates and verification of a handle, and add the Authorization and Impersonate headers to *headers.  The
+ * handle must not outlive the auth. */
 void kube_auth_apply(struct kube_auth *auth, CURL *easy, struct curl_slist **headers);
 
-/* A request that was begun at `began_ns` (CLOCK_BOOTTIME) was answered with 401: forget a credential
- * that is older. */
+/* A request that was begun at `began_ns` (CLOCK_BOOTTIME) was answered with 401: read the files again, and forget
+ * what a plugin gave before. */
 void kube_auth_refused(struct kube_auth *auth, int64_t began_ns);
 
-/* The server's certificate was not good: read the CA again. */
-void kube_auth_reload_ca(struct kube_auth *auth);
+/* A connection failed: read the files again. */
+void kube_auth_reload(struct kube_auth *auth);
 
 #endif

@@ -2,6 +2,7 @@
 #include "controller/kube_call.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -13,7 +14,11 @@
 
 #define UNARY_TIMEOUT_MS 30000L
 #define CONNECT_TIMEOUT_MS 10000L
-#define DEAD_AFTER_MS 30000 /* unacknowledged data */
+/* A peer that does not acknowledge anything any more is given up after 20 to 25 s: data by TCP_USER_TIMEOUT, and on an
+ * idle connection keepalive, of which the kernel looks at the same limit whenever a probe is due. */
+#define DEAD_AFTER_MS 20000
+#define PROBE_IDLE_S 10L
+#define PROBE_EACH_S 5L
 #define RETRY_AFTER_MAX_S 600
 #define WARNINGS_MAX 100
 
@@ -76,6 +81,8 @@ static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 	(void)ctx;
 	(void)purpose;
 	(void)!setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	/* Not for credential plugins. */
+	(void)!fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return CURL_SOCKOPT_OK;
 }
 
@@ -139,8 +146,8 @@ static void set_transport(struct kube_call *call, const struct kube_config *conf
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 15L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, PROBE_IDLE_S);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, PROBE_EACH_S);
 	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	if (!request->stream)
 		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, UNARY_TIMEOUT_MS);
@@ -148,7 +155,18 @@ static void set_transport(struct kube_call *call, const struct kube_config *conf
 		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 }
 
-void kube_call_setup(struct kube_call *call, struct kube_auth *auth, int64_t now_ns)
+/* "" and not NULL: libcurl would look into the environment itself. */
+static void set_proxy(CURL *easy, const char *proxy)
+{
+	curl_easy_setopt(easy, CURLOPT_PROXY, proxy ? proxy : "");
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+	/* What the proxy says is not what the server says; and nothing of ours is for the proxy. */
+	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+}
+
+void kube_call_setup(struct kube_call *call, struct kube_auth *auth, const char *proxy,
+		     int64_t now_ns)
 {
 	const struct kube_request *request = &call->request;
 	CURL *easy = call->easy;
@@ -159,6 +177,7 @@ void kube_call_setup(struct kube_call *call, struct kube_auth *auth, int64_t now
 	call->tries++;
 	set_url(call, kube_auth_config(auth));
 	set_transport(call, kube_auth_config(auth));
+	set_proxy(easy, proxy);
 	add_header(call, "Accept: application/json");
 	if (request->body) {
 		cleanup(freep) char *type = xasprintf("Content-Type: %s", request->content_type);

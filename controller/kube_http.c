@@ -9,6 +9,7 @@
 #include "controller/kube_auth.h"
 #include "controller/kube_call.h"
 #include "controller/kube_curl.h"
+#include "controller/kube_proxy.h"
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -23,6 +24,7 @@
 struct kube_http {
 	struct kube_auth *auth;
 	struct kube_curl *curl;
+	char *proxy; /* NULL = none */
 	struct kube_call *first;
 	uv_timer_t timer;
 	double tokens;
@@ -119,7 +121,7 @@ static int64_t begin_due(struct kube_http *http)
 			next_ns = MIN(next_ns, now_ns + NSEC_PER_SEC / TOKENS_A_SECOND);
 			continue;
 		}
-		kube_call_setup(call, http->auth, now_ns);
+		kube_call_setup(call, http->auth, http->proxy, now_ns);
 		call->running = true;
 		curl_multi_add_handle(kube_curl_multi(http->curl), call->easy);
 	}
@@ -185,8 +187,8 @@ static void finish(struct kube_call *call, CURLcode result)
 
 	kube_call_answer(call, result, &answer);
 	kube_warnings_log(&http->warnings, call);
-	if (answer.failure == -EPROTO)
-		kube_auth_reload_ca(http->auth);
+	if (answer.failure)
+		kube_auth_reload(http->auth);
 	if (retry(call, &answer)) {
 		end_transfer(call);
 		arm(http, 0);
@@ -259,9 +261,9 @@ void kube_http_refused(struct kube_http *http, int64_t began_ns)
 	kube_auth_refused(http->auth, began_ns);
 }
 
-void kube_http_reload_ca(struct kube_http *http)
+const char *kube_http_proxy(const struct kube_http *http)
 {
-	kube_auth_reload_ca(http->auth);
+	return http->proxy;
 }
 
 const struct kube_config *kube_http_config(const struct kube_http *http)
@@ -270,6 +272,24 @@ const struct kube_config *kube_http_config(const struct kube_http *http)
 }
 
 /* --- life --- */
+
+static const char *either_env(const char *great, const char *small)
+{
+	const char *value = getenv(great);
+
+	return value && value[0] ? value : getenv(small);
+}
+
+static char *find_proxy(const struct kube_config *config)
+{
+	const struct kube_proxy_env env = {
+		.https = either_env("HTTPS_PROXY", "https_proxy"),
+		.http = either_env("HTTP_PROXY", "http_proxy"),
+		.no = either_env("NO_PROXY", "no_proxy"),
+	};
+
+	return kube_proxy_find(config, &env);
+}
 
 int kube_http_new(struct uv_loop_s *loop, struct kube_config *config, struct metrics *metrics,
 		  struct kube_http **ret_http, struct err *err)
@@ -282,6 +302,7 @@ int kube_http_new(struct uv_loop_s *loop, struct kube_config *config, struct met
 		return r;
 	}
 	http->curl = kube_curl_new(loop, on_turn, http);
+	http->proxy = find_proxy(kube_auth_config(http->auth));
 	http->tokens = TOKENS_MAX;
 	http->tokens_ns = now_boot_ns();
 	http->requests = metrics_counter(metrics, "rubato_controller_kube_answers_total",
@@ -310,5 +331,6 @@ void kube_http_close(struct kube_http *http)
 	kube_curl_close(http->curl);
 	kube_auth_close(http->auth);
 	kube_warnings_release(&http->warnings);
+	free(http->proxy);
 	uv_close((uv_handle_t *)&http->timer, on_closed);
 }

@@ -56,6 +56,8 @@ must_check int kube_http_new(struct uv_loop_s *loop, struct kube_config *config,
 void kube_http_close(struct kube_http *http);
 
 const struct kube_config *kube_http_config(const struct kube_http *http);
+/* Its URL, maybe with a password; NULL = none. */
+const char *kube_http_proxy(const struct kube_http *http);
 
 /* What is in `request` is copied.  Never fails at once: done() is called later. */
 struct kube_call *kube_http_send(struct kube_http *http, const struct kube_request *request);
@@ -69,8 +71,8 @@ void kube_call_pause(struct kube_call *call, bool pause);
 /* When it was last begun (CLOCK_BOOTTIME), for kube_http_refused(). */
 int64_t kube_call_began(const struct kube_call *call);
 
-/* A stream that began then was answered with 401, or did not like the server's certificate. */
+/* A stream that began then was answered with 401.  (After a failed connection all credentials are read again
+ * without a word.) */
 void kube_http_refused(struct kube_http *http, int64_t began_ns);
-void kube_http_reload_ca(struct kube_http *http);
 
 #endif

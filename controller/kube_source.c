@@ -11,6 +11,7 @@
 
 #include "controller/kube_http.h"
 #include "controller/kube_notes.h"
+#include "controller/kube_proxy.h"
 #include "controller/kube_status.h"
 #include "controller/kube_watch.h"
 #include "controller/reconcile.h"
@@ -46,6 +47,16 @@ struct kube_source {
 
 /* --- where the API is --- */
 
+/* Not realpath(): what a file names is looked for beside the link that was given, as kubectl does. */
+static char *absolute(const char *path)
+{
+	char here[PATH_MAX];
+
+	if (path[0] == '/' || !getcwd(here, sizeof(here)))
+		return xstrdup(path);
+	return xasprintf("%s/%s", here, path);
+}
+
 static int read_files(const char *list, const char *context, struct kube_config *ret_config,
 		      struct err *err)
 {
@@ -55,21 +66,24 @@ static int read_files(const char *list, const char *context, struct kube_config 
 	size_t nr = 0;
 	int r = 0;
 
-	while (r == 0 && (path = strsep(&rest, ":")) && nr < FILES_MAX) {
-		char absolute[PATH_MAX], *text = NULL;
+	while (r == 0 && (path = strsep(&rest, ":"))) {
+		char *text = NULL;
 		size_t len = 0;
 
 		if (!path[0])
 			continue;
-		if (!realpath(path, absolute))
-			snprintf(absolute, sizeof(absolute), "%s", path);
-		r = fs_read_file(path, (size_t)LIMIT_MANIFEST_BYTES, &text, &len, err);
+		if (nr == FILES_MAX)
+			r = err_set(err, -E2BIG, "%s: more than %d files", list, FILES_MAX);
+		else
+			r = fs_read_file(path, (size_t)LIMIT_MANIFEST_BYTES, &text, &len, err);
 		/* kubectl leaves out files of a list that are not there. */
 		if (r == -ENOENT && strchr(list, ':'))
 			r = 0;
 		else if (r == 0)
-			file[nr++] = (struct kubeconfig_file){ xstrdup(absolute), text, len };
+			file[nr++] = (struct kubeconfig_file){ absolute(path), text, len };
 	}
+	if (r == 0 && !nr)
+		r = err_set(err, -ENOENT, "%s: none of these files is there", list);
 	if (r == 0)
 		r = kubeconfig_parse(file, nr, context, ret_config, err);
 	for (size_t i = 0; i < nr; i++) {
@@ -85,6 +99,7 @@ int kube_source_find(const char *path, const char *context, struct kube_config *
 	const char *host = getenv("KUBERNETES_SERVICE_HOST");
 	const char *home = getenv("HOME");
 	cleanup(freep) char *usual = xasprintf("%s/.kube/config", home ? home : "/root");
+	int r;
 
 	if (!path)
 		path = getenv("KUBECONFIG");
@@ -93,7 +108,14 @@ int kube_source_find(const char *path, const char *context, struct kube_config *
 	if (host && host[0])
 		return kubeconfig_in_cluster(host, getenv("KUBERNETES_SERVICE_PORT"),
 					     KUBE_ACCOUNT_DIR, ret_config, err);
-	return read_files(usual, context, ret_config, err);
+	r = read_files(usual, context, ret_config, err);
+	if (r == -ENOENT && access(usual, F_OK) < 0)
+		return err_set(
+			err, r,
+			"there is no kubeconfig: this is no pod, and neither --kubeconfig nor "
+			"$KUBECONFIG nor %s is there",
+			usual);
+	return r;
 }
 
 /* --- what comes --- */
@@ -199,9 +221,11 @@ void kube_source_start(struct kube_source *source, struct reconcile *reconcile,
 		       void (*known)(void *ctx), void *ctx)
 {
 	const struct kube_config *config = kube_http_config(source->http);
+	const char *proxy = kube_http_proxy(source->http);
+	cleanup(freep) char *shown = proxy ? kube_proxy_shown(proxy) : NULL;
 
 	log_info("Kubernetes API", LOG_STR("server", config->server),
-		 LOG_STR("context", config->context), LOG_STR("proxy", config->proxy_url));
+		 LOG_STR("context", config->context), LOG_STR("proxy", shown));
 	source->reconcile = reconcile;
 	reconcile_set_notes(reconcile, kube_notes_add, source->notes);
 	source->known = known;

@@ -25,16 +25,16 @@ struct kube_watch {
 	struct key_set seen; /* of the sync under way */
 	bool syncing, changed, closing;
 	struct kube_call *call;
-	int64_t call_ns; /* when the request was made */
+	int64_t call_ns; /* when the last request that has ended was begun */
 	struct json_lines lines;
 	struct list_split split;
 	struct watch_read page; /* the metadata of the list under way */
 	struct err broken;	/* the stream cannot be read any further; "" = it can */
 	bool over;		/* the call has ended; `end` is to be told when the rest is read */
 	struct watch_event end;
-	struct err end_err;
-	uv_timer_t timer; /* deadline or wait */
-	uv_timer_t slice; /* the rest of what has come */
+	struct err end_err, last_err; /* of this request; of the last that failed, until a sync */
+	uv_timer_t timer;	      /* deadline or wait */
+	uv_timer_t slice;	      /* the rest of what has come */
 	int open_handles;
 	struct metric *objects, *refused, *lists, *errors;
 };
@@ -90,6 +90,7 @@ static void commit(struct kube_watch *watch)
 	key_set_release(&watch->seen);
 	watch->syncing = false;
 	watch->changed = true;
+	watch->last_err = (struct err)ERR_INIT;
 	log_info("resource is in sync", LOG_STR("path", watch->resource->path),
 		 LOG_STR("version", watch->state.version));
 	watch->events->synced(watch->ctx, watch->resource->kind);
@@ -121,6 +122,7 @@ static void on_done(void *ctx, const struct kube_answer *answer)
 {
 	struct kube_watch *watch = ctx;
 
+	watch->call_ns = kube_call_began(watch->call);
 	watch->call = NULL;
 	watch->over = true;
 	watch->end = (struct watch_event){ .type = WATCH_ENDED };
@@ -164,7 +166,6 @@ static void send_request(struct kube_watch *watch)
 	watch_query(&watch->state, query);
 	path = xasprintf("%s?%s", watch->resource->path, query);
 	request.path = path;
-	watch->call_ns = now_boot_ns();
 	if (watch->state.now == WATCH_ASK_LIST)
 		metric_add(watch->lists, 1);
 	log_debug("asking", LOG_STR("path", path));
@@ -198,11 +199,12 @@ static void cancel(struct kube_watch *watch)
 	list_split_reset(&watch->split);
 }
 
-static void tell(const struct kube_watch *watch, const struct watch_do *todo)
+static void tell(struct kube_watch *watch, const struct watch_do *todo)
 {
 	if (!todo->why)
 		return;
 	metric_add(watch->errors, 1);
+	watch->last_err = watch->end_err;
 	log_info("watch goes on otherwise", LOG_STR("path", watch->resource->path),
 		 LOG_STR("why", todo->why),
 		 LOG_REAL("wait_s", (double)todo->wait_ns / NSEC_PER_SEC),
@@ -227,8 +229,6 @@ static void act(struct kube_watch *watch, const struct watch_do *todo, json_t *o
 	}
 	if (todo->drop_token)
 		kube_http_refused(watch->http, watch->call_ns);
-	if (todo->reload_ca)
-		kube_http_reload_ca(watch->http);
 	if (todo->ask != WATCH_ASK_NOTHING) {
 		arm(watch, todo->deadline_ns);
 		send_request(watch);
@@ -374,7 +374,8 @@ bool kube_watch_ok(const struct kube_watch *watch, struct err *ret_why)
 		err_set(ret_why, -ENOENT,
 			"%s: not known to the API server; are the CRDs installed?", path);
 	else if (!watch->state.synced)
-		err_set(ret_why, -EAGAIN, "%s: is being read", path);
+		err_set(ret_why, -EAGAIN, "%s: is being read%s%s", path,
+			watch->last_err.text[0] ? "; " : "", watch->last_err.text);
 	else
 		return true;
 	return false;

@@ -44,6 +44,7 @@ void kube_config_release(struct kube_config *config)
 		config->exec.command,
 		config->exec.api_version,
 		config->exec.install_hint,
+		config->exec.cluster_config,
 		config->tls_server_name,
 	};
 
@@ -75,6 +76,35 @@ static int check_server(struct kube_config *config, struct err *err)
 	return 0;
 }
 
+static int check_proxy(const char *url, struct err *err)
+{
+	static const char *const scheme[] = { "http://", "https://", "socks5://" };
+
+	for (size_t i = 0; url && i < ARRAY_SIZE(scheme); i++)
+		if (strncmp(url, scheme[i], strlen(scheme[i])) == 0 && url[strlen(scheme[i])])
+			return 0;
+	return url ? err_set(err, -EINVAL,
+			     "proxy-url: is not http://HOST, https://HOST or socks5://HOST")
+		   : 0;
+}
+
+/* What the cluster says to credential plugins. */
+static void read_extension(const json_t *cluster, struct kube_config *config)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(cluster, "extensions"), i, item)
+	{
+		const char *name = json_string_value(json_object_get(item, "name"));
+
+		if (name && strcmp(name, "client.authentication.k8s.io/exec") == 0 &&
+		    !config->exec.cluster_config)
+			config->exec.cluster_config = json_dumps(json_object_get(item, "extension"),
+								 JSON_COMPACT | JSON_ENCODE_ANY);
+	}
+}
+
 static int read_cluster(const struct kubeconfig_source *source, const json_t *cluster,
 			struct kube_config *config, struct err *err)
 {
@@ -89,6 +119,8 @@ static int read_cluster(const struct kubeconfig_source *source, const json_t *cl
 		r = kubeconfig_text(cluster, "proxy-url", KUBECONFIG_TEXT_MAX, &config->proxy_url,
 				    err);
 	if (r == 0)
+		r = check_proxy(config->proxy_url, err);
+	if (r == 0)
 		r = kubeconfig_bool(cluster, "insecure-skip-tls-verify", &config->insecure, err);
 	if (r == 0)
 		r = kubeconfig_bool(cluster, "disable-compression", &config->disable_compression,
@@ -101,7 +133,8 @@ static int read_cluster(const struct kubeconfig_source *source, const json_t *cl
 	if (r == 0 && config->insecure && (config->ca_data || config->ca_file))
 		return err_set(err, -EINVAL,
 			       "insecure-skip-tls-verify and a certificate-authority do not go "
-			       "together");
+			       "together; take one of them out");
+	read_extension(cluster, config);
 	return r;
 }
 

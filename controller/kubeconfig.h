@@ -26,6 +26,7 @@ struct kube_exec {
 	char *api_version;
 	char *install_hint; /* NULL = none */
 	bool provide_cluster_info;
+	char *cluster_config; /* what the cluster says to plugins, JSON; NULL = nothing */
 };
 
 struct kube_config {
@@ -35,7 +36,7 @@ struct kube_config {
 	/* The server.  Each may be NULL; data wins over file. */
 	char *ca_data, *ca_file; /* PEM */
 	char *tls_server_name;
-	char *proxy_url;
+	char *proxy_url; /* http, https or socks5 */
 	bool insecure, disable_compression;
 	/* Us. */
 	char *cert_data, *cert_file, *key_data, *key_file; /* PEM */

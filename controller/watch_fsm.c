@@ -260,7 +260,6 @@ static struct watch_do on_tls(struct watch_state *state, int64_t now_ns, uint64_
 		todo = again(state, state->now, now_ns, rnd);
 	else
 		todo = wait_then(state, state->now, 0, rnd, "the server's certificate is not good");
-	todo.reload_ca = true;
 	return todo;
 }
 

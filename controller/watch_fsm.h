@@ -74,7 +74,7 @@ struct watch_do {
 	bool begin;	  /* a sync begins: none has come yet */
 	bool put, remove; /* the object of the event */
 	bool commit;	  /* the sync is over: remove what did not come */
-	bool drop_token, reload_ca;
+	bool drop_token;
 	enum watch_request ask;
 	int64_t deadline_ns; /* of `ask`, from now; to be set before it is sent */
 	int64_t wait_ns;     /* > 0: wait, then WATCH_START */

@@ -86,9 +86,27 @@ static void an_exec_plugin_is_taken(void **state)
 			       "      env: [{name: A, value: b}]\n      interactiveMode: Never\n",
 			       NULL, &config, &err),
 			 0);
+	assert_null(config.exec.cluster_config);
 	assert_string_equal(config.exec.command, "/etc/kube/./bin/login");
 	assert_int_equal(config.exec.arg_nr, 2);
 	assert_string_equal(config.exec.env[0].value, "b");
+	kube_config_release(&config);
+}
+
+static void a_cluster_may_have_words_for_the_plugin(void **state)
+{
+	struct kube_config config = { 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(parse("clusters:\n- name: c\n  cluster:\n    server: 'https://a'\n"
+			       "    extensions:\n    - {name: other, extension: 1}\n"
+			       "    - name: client.authentication.k8s.io/exec\n"
+			       "      extension: {audience: x}\n"
+			       "users: [{name: u, user: {}}]\n",
+			       NULL, &config, &err),
+			 0);
+	assert_string_equal(config.exec.cluster_config, "{\"audience\":\"x\"}");
 	kube_config_release(&config);
 }
 
@@ -124,6 +142,7 @@ static void what_is_wrong_is_said(void **state)
 	refused("server: 'https://a', insecure-skip-tls-verify: true, certificate-authority: x", "",
 		"do not go together");
 	refused("server: 'https://a', certificate-authority-data: '?'", "", "is not base64");
+	refused("server: 'https://a', proxy-url: 'ftp://p'", "", "proxy-url: is not http://HOST");
 	refused(server, "auth-provider: {name: gcp}", "auth-provider: is no longer supported");
 	refused(server, "client-certificate: x", "client-key: is missing");
 	refused(server, "as-groups: [x]", "as: is missing");
@@ -159,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_current_context_is_taken),
 		cmocka_unit_test(an_exec_plugin_is_taken),
+		cmocka_unit_test(a_cluster_may_have_words_for_the_plugin),
 		cmocka_unit_test(the_first_file_that_names_it_wins),
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(a_pod_knows_its_api_server),
