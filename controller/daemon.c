@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <uv.h>
+
+#include "controller/hub.h"
+#include "controller/kube_identity.h"
+#include "controller/kube_source.h"
+#include "controller/reconcile.h"
+#include "controller/source_dir.h"
+#include "controller/status_dir.h"
+#include "lib/http.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/metrics.h"
+
+#define OPEN_FILES 16384 /* one per agent, and room */
+
+struct daemon {
+	const struct settings *settings;
+	uv_loop_t loop;
+	struct loop_lag lag;
+	struct loop_stop stop;
+	struct metrics *metrics;
+	struct status_dir *status_dir;
+	struct reconcile *reconcile;
+	struct hub *hub;
+	struct source_dir *source; /* NULL = the Kubernetes API */
+	struct kube_source *kube;
+	struct kube_identity *identity; /* NULL = by certificate */
+	bool failed;
+	struct http *http;
+};
+
+/* --- ready? --- */
+
+static int ready(void *ctx, struct err *err)
+{
+	const struct daemon *daemon = ctx;
+
+	if (!daemon->source && !daemon->kube)
+		return err_set(err, -EAGAIN, "the manifests are being read");
+	if (daemon->source && !source_dir_ok(daemon->source, err))
+		return -ENOENT;
+	if (daemon->kube && !kube_source_ok(daemon->kube, err))
+		return -EAGAIN;
+	if (!reconcile_ok(daemon->reconcile, err))
+		return -EIO;
+	return 0;
+}
+
+/* --- start --- */
+
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= OPEN_FILES)
+		return;
+	limit.rlim_cur = MIN(OPEN_FILES, limit.rlim_max);
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < OPEN_FILES)
+		log_info("few agents can connect, each takes an open file",
+			 LOG_UINT("limit", limit.rlim_cur));
+}
+
+static int start_hub(struct daemon *daemon, struct err *err)
+{
+	const struct settings *settings = daemon->settings;
+	const struct hub_options options = {
+		.listen = settings->listen,
+		.cert_file = settings->tls_cert,
+		.key_file = settings->tls_key,
+		.ca_file = settings->tls_ca,
+		.ttl_ms = (uint32_t)(settings->boost_ttl_ns / NSEC_PER_MSEC),
+		.authenticate = daemon->identity ? kube_identity_ask : NULL,
+		.auth_ctx = daemon->identity,
+		.wait = daemon->kube != NULL,
+		.metrics = daemon->metrics,
+	};
+	int r = hub_new(&daemon->loop, &options, &reconcile_hub_events, daemon->reconcile,
+			&daemon->hub, err);
+
+	if (r == 0)
+		reconcile_set_hub(daemon->reconcile, daemon->hub);
+	return r;
+}
+
+/* Where statuses are kept. */
+static int start_status_dir(struct daemon *daemon, struct status_store *ret, struct err *err)
+{
+	const struct settings *settings = daemon->settings;
+	cleanup(freep) char *beside = xasprintf("%s/.status", settings->source);
+	int r = status_dir_new(settings->status ? settings->status : beside, daemon->metrics,
+			       &daemon->status_dir, err);
+
+	if (r == 0)
+		*ret = status_dir_store(daemon->status_dir);
+	return r;
+}
+
+static int start_kube(struct daemon *daemon, struct status_store *ret, struct err *err)
+{
+	const struct settings *settings = daemon->settings;
+	struct kube_config config = { 0 };
+	int r = kube_source_find(settings->kubeconfig, settings->context, &config, err);
+
+	if (r == 0)
+		r = kube_source_new(&daemon->loop, &config, daemon->metrics, &daemon->kube, err);
+	kube_config_release(&config);
+	if (r == 0)
+		*ret = kube_source_store(daemon->kube);
+	return r;
+}
+
+static int start_reconcile(struct daemon *daemon, struct err *err)
+{
+	const struct settings *settings = daemon->settings;
+	const struct compile_options options = {
+		.label = (const char *const *)settings->pod_labels.item,
+		.label_nr = settings->pod_labels.nr,
+	};
+	struct status_store statuses;
+	int r = settings->source ? start_status_dir(daemon, &statuses, err)
+				 : start_kube(daemon, &statuses, err);
+
+	if (r < 0)
+		return r;
+	daemon->reconcile = reconcile_new(&daemon->loop, &options, &statuses, daemon->metrics);
+	return 0;
+}
+
+static int start_identity(struct daemon *daemon, struct err *err)
+{
+	const struct settings *settings = daemon->settings;
+	const struct kube_identity_options options = {
+		.audience = settings->agent_audience,
+		.account = settings->agent_account,
+	};
+
+	if (!daemon->kube || settings->agent_identity == IDENTITY_CERTIFICATE)
+		return 0;
+	return kube_identity_new(kube_source_http(daemon->kube), daemon->reconcile, &options,
+				 &daemon->identity, err);
+}
+
+/* Before that, a good agent's pod would not be known. */
+static void on_known(void *ctx)
+{
+	struct daemon *daemon = ctx;
+	struct err err = ERR_INIT;
+
+	if (hub_open(daemon->hub, &err) == 0)
+		return;
+	log_error("agents cannot connect", LOG_ERR(&err));
+	daemon->failed = true;
+	raise(SIGTERM);
+}
+
+static int start_http(struct daemon *daemon, struct err *err)
+{
+	const struct http_options options = {
+		.listen = daemon->settings->http_listen,
+		.metrics = daemon->metrics,
+		.ready = ready,
+		.ctx = daemon,
+	};
+
+	return http_new(&daemon->loop, &options, &daemon->http, err);
+}
+
+static int start_source(struct daemon *daemon, struct err *err)
+{
+	const struct source_dir_options options = {
+		.path = daemon->settings->source,
+		.metrics = daemon->metrics,
+	};
+
+	struct source_files_counts counts;
+	int r;
+
+	if (daemon->kube) {
+		kube_source_start(daemon->kube, daemon->reconcile, on_known, daemon);
+		return 0;
+	}
+	r = source_dir_new(&daemon->loop, &options, &reconcile_source_events, daemon->reconcile,
+			   &daemon->source, err);
+	if (r < 0)
+		return r;
+	source_files_count(source_dir_files(daemon->source), &counts);
+	if (!counts.refused)
+		reconcile_source_complete(daemon->reconcile);
+	log_info("manifests are read", LOG_STR("source", daemon->settings->source),
+		 LOG_UINT("objects", counts.objects), LOG_UINT("refused", counts.refused));
+	return 0;
+}
+
+static int start(struct daemon *daemon, struct err *err)
+{
+	int r = start_http(daemon, err);
+
+	if (r == 0)
+		r = start_reconcile(daemon, err);
+	if (r == 0)
+		r = start_identity(daemon, err);
+	if (r == 0)
+		r = start_hub(daemon, err);
+	if (r == 0)
+		r = start_source(daemon, err);
+	if (r < 0)
+		return r;
+	log_info("rubato-controller is up", LOG_STR("version", VERSION),
+		 LOG_INT("port", hub_port(daemon->hub)),
+		 LOG_INT("http_port", http_port(daemon->http)));
+	return 0;
+}
+
+/* --- stop --- */
+
+static void on_hub_closed(void *ctx)
+{
+	struct daemon *daemon = ctx;
+
+	hub_free(TAKE_PTR(daemon->hub));
+}
+
+/* The statuses are written before the agents are told to go. */
+static void stop(struct daemon *daemon)
+{
+	http_free(TAKE_PTR(daemon->http));
+	source_dir_close(TAKE_PTR(daemon->source));
+	reconcile_close(daemon->reconcile);
+	kube_identity_close(daemon->identity);
+	kube_source_close(TAKE_PTR(daemon->kube));
+	if (daemon->hub)
+		hub_close(daemon->hub, on_hub_closed, daemon);
+	loop_lag_close(&daemon->lag);
+	loop_stop_close(&daemon->stop);
+}
+
+static void on_signal(void *ctx, const char *signal_name)
+{
+	log_info("stopping", LOG_STR("signal", signal_name));
+	stop(ctx);
+}
+
+int daemon_run(const struct settings *settings)
+{
+	struct daemon daemon = { .settings = settings, .metrics = metrics_new() };
+	struct err err = ERR_INIT;
+	int r;
+
+	raise_file_limit();
+	uv_loop_init(&daemon.loop);
+	metrics_add_process(daemon.metrics, "rubato_controller", VERSION);
+	loop_lag_start(&daemon.lag, &daemon.loop, daemon.metrics, "rubato_controller");
+	loop_stop_start(&daemon.stop, &daemon.loop, on_signal, &daemon);
+	r = start(&daemon, &err);
+	if (r < 0) {
+		log_error("cannot start", LOG_ERR(&err));
+		stop(&daemon);
+	}
+	uv_run(&daemon.loop, UV_RUN_DEFAULT);
+	kube_identity_free(daemon.identity);
+	status_dir_free(daemon.status_dir);
+	metrics_free(daemon.metrics);
+	if (uv_loop_close(&daemon.loop) != 0)
+		log_warn("something was left on the loop");
+	if (r == 0)
+		log_info("stopped");
+	return r < 0 || daemon.failed ? 1 : 0;
+}
