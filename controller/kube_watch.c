@@ -3,44 +3,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <uv.h>
 
-#include "controller/json_lines.h"
-#include "controller/list_split.h"
-#include "controller/watch_fsm.h"
-#include "controller/watch_read.h"
+#include "controller/kube_watch_priv.h"
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/metrics.h"
-
-#define SLICE_NS (5 * NSEC_PER_MSEC)
-
-struct kube_watch {
-	struct kube_http *http;
-	const struct kube_watch_resource *resource;
-	const struct kube_watch_events *events;
-	void *ctx;
-	struct watch_state state;
-	struct key_set seen; /* of the sync under way */
-	bool syncing, changed, closing;
-	struct kube_call *call;
-	int64_t call_ns; /* when the last request that has ended was begun */
-	struct json_lines lines;
-	struct list_split split;
-	struct watch_read page; /* the metadata of the list under way */
-	struct err broken;	/* the stream cannot be read any further; "" = it can */
-	bool over;		/* the call has ended; `end` is to be told when the rest is read */
-	struct watch_event end;
-	struct err end_err, last_err; /* of this request; of the last that failed, until a sync */
-	uv_timer_t timer;	      /* deadline or wait */
-	uv_timer_t slice;	      /* the rest of what has come */
-	int open_handles;
-	struct metric *objects, *refused, *lists, *errors;
-};
-
-static void drain(struct kube_watch *watch);
-static void step(struct kube_watch *watch, const struct watch_event *event, json_t *object);
 
 /* --- objects --- */
 
@@ -115,7 +83,7 @@ static void on_pieces(void *ctx)
 	struct kube_watch *watch = ctx;
 
 	if (!uv_is_active((uv_handle_t *)&watch->slice))
-		drain(watch);
+		kube_watch_drain(watch);
 }
 
 static void on_done(void *ctx, const struct kube_answer *answer)
@@ -179,7 +147,7 @@ static void on_timer(uv_timer_t *timer)
 		.type = watch->state.now == WATCH_ASK_NOTHING ? WATCH_START : WATCH_DEADLINE,
 	};
 
-	step(watch, &event, NULL);
+	kube_watch_step(watch, &event, NULL);
 }
 
 static void arm(struct kube_watch *watch, int64_t wait_ns)
@@ -238,122 +206,12 @@ static void act(struct kube_watch *watch, const struct watch_do *todo, json_t *o
 	watch->end_err = (struct err)ERR_INIT;
 }
 
-static void step(struct kube_watch *watch, const struct watch_event *event, json_t *object)
+void kube_watch_step(struct kube_watch *watch, const struct watch_event *event, json_t *object)
 {
 	struct watch_do todo;
 
 	todo = watch_step(&watch->state, event, now_boot_ns(), random_u64());
 	act(watch, &todo, object);
-}
-
-/* --- what has come --- */
-
-static void fail(struct kube_watch *watch, const struct err *err)
-{
-	const struct watch_event event = { .type = WATCH_FAILED };
-
-	watch->end_err = *err;
-	step(watch, &event, NULL);
-}
-
-/* Each returns false when nothing whole is left. */
-static bool read_line(struct kube_watch *watch)
-{
-	struct watch_read read = { 0 };
-	struct err err = ERR_INIT;
-	const char *line;
-	size_t len;
-
-	if (!json_lines_next(&watch->lines, &line, &len)) {
-		if (watch->broken.text[0])
-			fail(watch, &watch->broken);
-		return false;
-	}
-	if (watch_read_line(line, len, &read, &err) < 0)
-		fail(watch, &err);
-	else
-		step(watch, &read.event, read.object);
-	watch_read_release(&read);
-	return true;
-}
-
-static bool read_part(struct kube_watch *watch)
-{
-	struct watch_read read = { 0 };
-	struct err err = ERR_INIT;
-	enum list_part part;
-	const char *text;
-	size_t len;
-	int r = list_split_next(&watch->split, &part, &text, &len, &err);
-
-	if (r == 0 && part == LIST_METADATA) {
-		watch_read_release(&watch->page);
-		r = watch_read_metadata(text, len, &watch->page, &err);
-	} else if (r == 0 && part == LIST_ITEM && watch->state.now == WATCH_ASK_LIST) {
-		r = watch_read_item(text, len, object_kind_name(watch->resource->kind),
-				    watch->resource->api_version, &read, &err);
-		if (r == 0)
-			step(watch, &read.event, read.object);
-		watch_read_release(&read);
-	}
-	if (r < 0)
-		fail(watch, &err);
-	return r == 0 && (part == LIST_ITEM || part == LIST_METADATA);
-}
-
-/* All of an answer has been read. */
-static void read_end(struct kube_watch *watch)
-{
-	struct watch_event end = watch->end;
-	struct watch_read page = watch->page;
-
-	watch->over = false;
-	watch->page = (struct watch_read){ 0 };
-	if (end.type == WATCH_ENDED && watch->state.now != WATCH_ASK_WATCH &&
-	    watch->state.now != WATCH_ASK_STREAM) {
-		enum list_part part = LIST_MORE;
-		const char *text;
-		size_t len;
-
-		if (list_split_next(&watch->split, &part, &text, &len, NULL) == 0 &&
-		    part == LIST_END && page.event.version)
-			end = page.event;
-		else
-			end.type = WATCH_FAILED;
-	}
-	step(watch, &end, NULL);
-	watch_read_release(&page);
-}
-
-static void on_slice(uv_timer_t *timer)
-{
-	drain(timer->data);
-}
-
-static bool read_one(struct kube_watch *watch)
-{
-	if (watch->state.now == WATCH_ASK_LIST || watch->state.now == WATCH_ASK_VERSION)
-		return read_part(watch);
-	return watch->state.now != WATCH_ASK_NOTHING && read_line(watch);
-}
-
-static void drain(struct kube_watch *watch)
-{
-	int64_t end_ns = now_boot_ns() + SLICE_NS;
-	bool more;
-
-	while ((more = read_one(watch)) && now_boot_ns() < end_ns)
-		;
-	if (more)
-		uv_timer_start(&watch->slice, on_slice, 0, 0);
-	else if (watch->over)
-		read_end(watch);
-	if (watch->call)
-		kube_call_pause(watch->call, more);
-	if (watch->changed && !watch->syncing) {
-		watch->changed = false;
-		watch->events->settled(watch->ctx);
-	}
 }
 
 /* --- life --- */

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_KUBE_WATCH_PRIV_H
+#define CONTROLLER_KUBE_WATCH_PRIV_H
+
+/* Between kube_watch.c (requests, and what a step says) and kube_watch_read.c (what comes). */
+
+#include "controller/json_lines.h"
+#include "controller/kube_watch.h"
+#include "controller/list_split.h"
+#include "controller/watch_fsm.h"
+#include "controller/watch_read.h"
+
+#include <uv.h>
+
+struct kube_watch {
+	struct kube_http *http;
+	const struct kube_watch_resource *resource;
+	const struct kube_watch_events *events;
+	void *ctx;
+	struct watch_state state;
+	struct key_set seen; /* of the sync under way */
+	bool syncing, changed, closing;
+	struct kube_call *call;
+	int64_t call_ns; /* when the last request that has ended was begun */
+	struct json_lines lines;
+	struct list_split split;
+	struct watch_read page; /* the metadata of the list under way */
+	struct err broken;	/* the stream cannot be read any further; "" = it can */
+	bool over;		/* the call has ended; `end` is to be told when the rest is read */
+	struct watch_event end;
+	struct err end_err, last_err; /* of this request; of the last that failed, until a sync */
+	uv_timer_t timer;	      /* deadline or wait */
+	uv_timer_t slice;	      /* the rest of what has come */
+	int open_handles;
+	struct metric *objects, *refused, *lists, *errors;
+};
+
+/* Something happened.  `object` is that of the event, or NULL; borrowed. */
+void kube_watch_step(struct kube_watch *watch, const struct watch_event *event, json_t *object);
+
+/* Read what is there for a while; the rest is read in the next turn of the loop, and until then the server
+ * waits. */
+void kube_watch_drain(struct kube_watch *watch);
+
+#endif
