@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "controller/status.h"
+#include "lib/backoff.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -13,6 +14,7 @@
 
 #define RETRY_FIRST_NS NSEC_PER_SEC
 #define RETRY_LAST_NS (30 * NSEC_PER_SEC)
+#define UNANSWERED_LAST_NS (4 * NSEC_PER_SEC) /* when nobody listens, which burdens nobody */
 
 struct entry {
 	struct entry *next;
@@ -23,7 +25,8 @@ struct entry {
 	json_t *wanted; /* not sent yet; NULL = nothing */
 	json_t *sent;	/* on its way */
 	struct kube_call *call;
-	int64_t due_ns, wait_ns; /* of the next try */
+	struct backoff backoff;
+	int64_t due_ns; /* of the next try */
 };
 
 struct kube_status {
@@ -90,6 +93,7 @@ static struct entry *find_or_add(struct kube_status *kube, const struct object *
 		return entry;
 	entry = xcalloc(1, sizeof(*entry));
 	entry->kube = kube;
+	entry->backoff.base_ns = RETRY_FIRST_NS;
 	entry->kind = object->kind;
 	entry->ns = xstrdup(object->ns);
 	entry->name = xstrdup(object->name);
@@ -173,6 +177,7 @@ static void on_timer(uv_timer_t *timer)
 static void on_failed(struct entry *entry, const struct kube_answer *answer)
 {
 	struct kube_status *kube = entry->kube;
+	int64_t now_ns = now_boot_ns();
 	struct err err = answer->err;
 
 	if (!answer->failure)
@@ -183,8 +188,9 @@ static void on_failed(struct entry *entry, const struct kube_answer *answer)
 	if (!kube->failing.text[0])
 		log_warn("status cannot be written, trying again", LOG_ERR(&err));
 	kube->failing = err;
-	entry->wait_ns = MIN(MAX(2 * entry->wait_ns, RETRY_FIRST_NS), RETRY_LAST_NS);
-	entry->due_ns = now_boot_ns() + entry->wait_ns;
+	entry->backoff.cap_ns =
+		answer->failure == -ECONNREFUSED ? UNANSWERED_LAST_NS : RETRY_LAST_NS;
+	entry->due_ns = now_ns + backoff_next(&entry->backoff, now_ns, random_u64());
 	if (!entry->wanted)
 		entry->wanted = TAKE_PTR(entry->sent);
 }
@@ -200,7 +206,8 @@ static void on_done(void *ctx, const struct kube_answer *answer)
 	if (good) {
 		json_decref(entry->stored);
 		entry->stored = TAKE_PTR(entry->sent);
-		entry->due_ns = entry->wait_ns = 0;
+		entry->due_ns = 0;
+		backoff_reset(&entry->backoff);
 		if (kube->failing.text[0])
 			log_info("status can be written again");
 		kube->failing = (struct err)ERR_INIT;

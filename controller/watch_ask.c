@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define BACKOFF_FIRST_NS (800 * NSEC_PER_MSEC)
+#define UNANSWERED_LAST_NS (2500 * NSEC_PER_MSEC)
 #define HEALTHY_NS (120 * NSEC_PER_SEC)
 #define GRACE_MIN_NS (5 * NSEC_PER_SEC)
 #define GRACE_SPAN_NS (10 * NSEC_PER_SEC)
@@ -62,23 +63,40 @@ struct watch_do watch_list(struct watch_state *state, int64_t now_ns, uint64_t r
 	return watch_again(state, WATCH_ASK_LIST, now_ns, rnd);
 }
 
-struct watch_do watch_wait(struct watch_state *state, enum watch_request next, int64_t at_least_ns,
-			   uint64_t rnd, const char *why)
+/* Uniform in [d, 2d), d doubled by each failure up to last_ns; one that waited as long as that does not count. */
+static int64_t back_off(struct watch_state *state, int64_t last_ns, uint64_t rnd)
 {
-	struct watch_do todo = { .cancel = true, .why = why };
 	int64_t wait_ns = BACKOFF_FIRST_NS;
 
-	for (uint32_t i = 0; i < state->failures && wait_ns < BACKOFF_LAST_NS; i++)
+	for (uint32_t i = 0; i < state->failures && wait_ns < last_ns; i++)
 		wait_ns *= 2;
-	wait_ns = MIN(wait_ns, BACKOFF_LAST_NS);
-	if (wait_ns < BACKOFF_LAST_NS)
+	wait_ns = MIN(wait_ns, last_ns);
+	if (wait_ns < last_ns)
 		state->failures++;
-	wait_ns += (int64_t)(rnd % (uint64_t)wait_ns);
-	todo.wait_ns = MAX(wait_ns, at_least_ns);
+	return wait_ns + (int64_t)(rnd % (uint64_t)wait_ns);
+}
+
+static struct watch_do rest(struct watch_state *state, enum watch_request next, int64_t wait_ns,
+			    const char *why)
+{
 	state->healthy_ns = 0;
 	state->now = WATCH_ASK_NOTHING;
 	state->next = next;
-	return todo;
+	return (struct watch_do){ .cancel = true, .wait_ns = wait_ns, .why = why };
+}
+
+struct watch_do watch_wait(struct watch_state *state, enum watch_request next, int64_t at_least_ns,
+			   uint64_t rnd, const char *why)
+{
+	int64_t wait_ns = back_off(state, BACKOFF_LAST_NS, rnd);
+
+	return rest(state, next, MAX(wait_ns, at_least_ns), why);
+}
+
+struct watch_do watch_wait_unanswered(struct watch_state *state, enum watch_request next,
+				      uint64_t rnd)
+{
+	return rest(state, next, back_off(state, UNANSWERED_LAST_NS, rnd), "nobody answers there");
 }
 
 struct watch_do watch_wait_anew(struct watch_state *state, enum watch_request next,

@@ -227,7 +227,7 @@ static struct watch_do on_failed(struct watch_state *state, const struct watch_e
 				 int64_t now_ns, uint64_t rnd)
 {
 	if (event->failure == WATCH_FAIL_CONNECT)
-		return watch_wait(state, resume(state), 0, rnd, "nobody answers there");
+		return watch_wait_unanswered(state, resume(state), rnd);
 	if (event->failure == WATCH_FAIL_TLS)
 		return on_tls(state, now_ns, rnd);
 	if (state->now == WATCH_ASK_STREAM)

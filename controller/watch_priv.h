@@ -25,6 +25,10 @@ struct watch_do watch_list(struct watch_state *state, int64_t now_ns, uint64_t r
  * with the page that it waited for.  `why` is a constant. */
 struct watch_do watch_wait(struct watch_state *state, enum watch_request next, int64_t at_least_ns,
 			   uint64_t rnd, const char *why);
+/* The same after a connection that was refused: 5 s at most, since whoever is not there is not burdened by it,
+ * and an API server that is restarted is found soon. */
+struct watch_do watch_wait_unanswered(struct watch_state *state, enum watch_request next,
+				      uint64_t rnd);
 /* The pages that came are worth nothing: after the wait, `next` begins from the start. */
 struct watch_do watch_wait_anew(struct watch_state *state, enum watch_request next,
 				int64_t at_least_ns, uint64_t rnd, const char *why);

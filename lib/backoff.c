@@ -19,7 +19,7 @@ int64_t backoff_next(struct backoff *backoff, int64_t now_ns, uint64_t rnd)
 		backoff->failures = 0;
 	backoff->up_since_ns = 0;
 	bound = bound_ns(backoff);
-	if (backoff->failures < UINT32_MAX)
+	if (bound < backoff->cap_ns)
 		backoff->failures++;
 	return (int64_t)(((unsigned __int128)rnd * (uint64_t)bound) >> 64);
 }

@@ -3,6 +3,7 @@
 #define LIB_BACKOFF_H
 
 /* How long to wait before trying again: "full jitter", uniform in [0, min(cap, base * 2^failures)).
+ * The cap may be another for each kind of failure: one that has reached its cap is not counted.
  * Whoever was up for `steady_ns` without failing begins anew.  Pure: time and randomness come in.
  */
 

@@ -34,6 +34,19 @@ static void the_delay_is_spread_over_all_of_it(void **state)
 	assert_int_equal(backoff_next(&backoff, 0, UINT64_MAX / 2), 99);
 }
 
+static void a_failure_at_a_low_cap_makes_later_ones_no_longer(void **state)
+{
+	struct backoff backoff = FRESH;
+
+	(void)state;
+	backoff.cap_ns = 400;
+	for (int i = 0; i < 20; i++)
+		assert_true(backoff_next(&backoff, 0, UINT64_MAX) < 400);
+	backoff.cap_ns = 1000;
+	assert_int_equal(backoff_next(&backoff, 0, UINT64_MAX), 399);
+	assert_int_equal(backoff_next(&backoff, 0, UINT64_MAX), 799);
+}
+
 static void only_who_stayed_up_begins_anew(void **state)
 {
 	struct backoff backoff = FRESH;
@@ -60,6 +73,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_bound_doubles_up_to_the_cap),
 		cmocka_unit_test(the_delay_is_spread_over_all_of_it),
+		cmocka_unit_test(a_failure_at_a_low_cap_makes_later_ones_no_longer),
 		cmocka_unit_test(only_who_stayed_up_begins_anew),
 		cmocka_unit_test(a_huge_base_does_not_overflow),
 	};
