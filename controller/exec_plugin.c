@@ -3,14 +3,16 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <linux/close_range.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/utf8.h"
 
-#define PATIENCE_S 30
+#define PATIENCE_MS 30000
 #define LAST_WORDS_MS 1000 /* after it has ended: a child of it may hold the pipes for ever */
 #define SAID_MAX 300	   /* of stderr, the end of it */
 
@@ -73,7 +75,7 @@ static int result(struct exec_plugin *plugin, struct exec_credential *ret, struc
 	if (plugin->len > EXEC_CREDENTIAL_BYTES)
 		return err_set(err, -E2BIG, "it wrote more than %lu bytes", EXEC_CREDENTIAL_BYTES);
 	if (plugin->late)
-		return err_set(err, -ETIMEDOUT, "it did not end within %d s", PATIENCE_S);
+		return err_set(err, -ETIMEDOUT, "it did not end within %d s", PATIENCE_MS / 1000);
 	if (plugin->exit_status)
 		return err_set(err, -EIO, "exit status %lld", (long long)plugin->exit_status);
 	return exec_credential_parse(plugin->text, plugin->len, plugin->api_version,
@@ -233,6 +235,8 @@ static int spawn(struct exec_plugin *plugin, uv_loop_t *loop, const struct kube_
 	arg[0] = exec->command;
 	for (size_t i = 0; i < exec->arg_nr; i++)
 		arg[i + 1] = exec->arg[i];
+	/* Connections are not for plugins, and libraries do not mark all of theirs. */
+	(void)!close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	r = uv_spawn(loop, &plugin->process, &options);
 	exec_credential_env_free(env);
 	free(arg);
@@ -266,7 +270,7 @@ struct exec_plugin *exec_plugin_run(struct uv_loop_s *loop, const struct kube_co
 	}
 	plugin->done = done;
 	plugin->open_pipes = 2;
-	uv_timer_start(&plugin->timer, on_timer, PATIENCE_S * 1000, 0);
+	uv_timer_start(&plugin->timer, on_timer, PATIENCE_MS, 0);
 	uv_read_start((uv_stream_t *)&plugin->out, on_alloc_out, on_out);
 	uv_read_start((uv_stream_t *)&plugin->complaints, on_alloc_said, on_said);
 	return plugin;

@@ -2,7 +2,6 @@
 #include "controller/kube_call.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -81,8 +80,6 @@ static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 	(void)ctx;
 	(void)purpose;
 	(void)!setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
-	/* Not for credential plugins. */
-	(void)!fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return CURL_SOCKOPT_OK;
 }
 

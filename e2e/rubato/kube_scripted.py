@@ -60,8 +60,21 @@ class Handler(BaseHTTPRequestHandler):
     def resource(self):
         return urlsplit(self.path).path.rsplit("/", 1)[1]
 
+    def admitted(self):
+        """Note who asks; False, and answered, when they may not."""
+        world = self.server.world
+        with world.lock:
+            world.seen.append((self.path, self.headers))
+            admits = world.admits
+        if admits(self.headers["Authorization"]):
+            return True
+        self.refuse(401, "Unauthorized")
+        return False
+
     def do_GET(self):
         world = self.server.world
+        if not self.admitted():
+            return
         with world.lock:
             world.requests.append(self.path)
             fault = world.fault if self.resource == POLICIES else None
@@ -74,6 +87,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_PATCH(self):
         world = self.server.world
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if not self.admitted():
+            return
         with world.lock:
             world.patched[body["metadata"]["name"]] = body["status"]
         self.reply(200, body)
@@ -85,17 +100,28 @@ def status(code, reason, cause=None):
 
 
 class World:
-    def __init__(self):
+    """`tls` is a server's SSLContext; `listener` a socket to take instead of one of the loopback interface."""
+
+    def __init__(self, tls=None, listener=None):
         self.lock = threading.RLock()
         self.fault = None
+        self.admits = lambda authorization: True
+        self.seen = []  # (path, headers)
         self.version = 100
         self.objects, self.history = {}, []
         self.requests, self.patched = [], {}
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=not listener)
+        if listener:
+            self.http.socket.close()
+            self.http.socket = listener
+        host, self.port = self.http.socket.getsockname()[:2]
+        if tls:
+            # The handshake is for the thread of a connection, not for the one that accepts.
+            self.http.socket = tls.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
         self.http.daemon_threads = True
         self.http.world = self
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        self.url = f"{'https' if tls else 'http'}://{host}:{self.port}"
 
     def stop(self):
         self.http.shutdown()
