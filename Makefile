@@ -75,9 +75,10 @@ $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(*)_bpf > $@.tmp && sed 's,return err;,& /* NOLINT: the analyzer sees a leak where libbpf frees */,' $@.tmp > $@ && rm $@.tmp
 
-check: $(UNIT)
+check: $(UNIT) $(B)/rubato-controller $(B)/rubato-agent
 	$(Q)tests/check-layers.sh
-	$(Q)tests/run-unit.sh $^
+	$(Q)tests/check-docs.py $(B)/rubato-controller $(B)/rubato-agent
+	$(Q)tests/run-unit.sh $(UNIT)
 fuzz: $(FUZZ)
 	$(Q)tests/run-fuzz.sh $(or $(RUNS),20000) $^
 define side
@@ -152,7 +153,7 @@ help:
 ## make            build rubato-controller and rubato-agent into build/
 ## make deps       install every package the build and the tests need (Debian 12, as root)
 ## make demo       one machine, no cluster: raise one namespace to 100 Hz and watch it drop back (root)
-## make check      unit tests and the layer check; add SANITIZE=address,undefined for ASan and UBSan
+## make check      unit tests, the layer check, docs against code; add SANITIZE=address,undefined for ASan and UBSan
 ## make test       everything CI runs: lint, check, sanitizers, fuzz, e2e
 ## make e2e        end to end on the real kernel (root); E2E=NAME runs one
 ## make e2e-kernels  the agent on Debian 12's kernel 6.1, in qemu (no root; a minute or two)

@@ -226,7 +226,7 @@ bool kube_watch_ok(const struct kube_watch *watch, struct err *ret_why)
 	const char *path = watch->resource->path;
 
 	if (watch->state.forbidden)
-		err_set(ret_why, -EACCES, "%s: forbidden; the ClusterRole lacks get, list, watch",
+		err_set(ret_why, -EACCES, "%s: forbidden; the ClusterRole lacks list or watch",
 			path);
 	else if (watch->state.missing)
 		err_set(ret_why, -ENOENT,

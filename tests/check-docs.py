@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""check-docs.py PROGRAM...: fail when code and documents disagree about an option, a metric, a reason or a link."""
+
+import glob
+import os
+import re
+import subprocess
+import sys
+
+DOCS = ["README.md", "CONTRIBUTING.md", *sorted(glob.glob("docs/*.md"))]
+
+
+def read(*paths):
+    texts = []
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            texts.append(file.read())
+    return "\n".join(texts)
+
+
+def differences(what, code, documents, text):
+    """What only one of them has; a side without anything means that this test looks in the wrong place."""
+    if not code or not documents:
+        yield f"no {what} found in {'the code' if not code else text}"
+    for name in sorted(code - documents):
+        yield f"{text}: lacks the {what} {name}"
+    for name in sorted(documents - code):
+        yield f"{text}: there is no {what} {name}"
+
+
+def check_options(program):
+    name = os.path.basename(program)
+    help_text = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+    reference = read("docs/reference.md")
+    common, own = reference.split("\n## ")[0], re.search(rf"\n## {name}\n(.*?)(\n## |$)", reference, re.S)[1]
+    rows = "\n".join(line.split("|")[1] for line in own.splitlines() if line.startswith("| `"))
+    documents = set(re.findall(r"`(--[a-z-]+)", common + rows))
+    yield from differences(f"option of {name}", set(re.findall(r"^  (--[a-z-]+)", help_text, re.M)), documents | {"--help"},
+                           "docs/reference.md")
+
+
+def metrics_of_code():
+    names = set(re.findall(r'"(rubato_(?:agent|controller)_[a-z_]+)"', read(*glob.glob("controller/*.c"), *glob.glob("agent/*.c"))))
+    for suffix in re.findall(r'xasprintf\("%s(_[a-z_]+)", prefix\)', read(*glob.glob("lib/*.c"))):
+        names |= {f"rubato_agent{suffix}", f"rubato_controller{suffix}"}
+    return names
+
+
+def check_metrics():
+    pattern = r"\b(rubato_(?:agent|controller)_[a-z_]+[a-z])"
+    code = metrics_of_code()
+    yield from differences("metric", code, set(re.findall(pattern, read("docs/reference.md"))), "docs/reference.md")
+    for path in DOCS:
+        if path == "docs/reference.md":
+            continue
+        for name in sorted(set(re.findall(pattern, read(path))) - code):
+            yield f"{path}: there is no metric {name}"
+
+
+def check_words(what, source, pattern, document, heading):
+    """Each word that the pattern finds in the source stands as `word` below the heading."""
+    words = set(re.findall(pattern, read(source), re.S))
+    section = read(document).split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    if not words:
+        yield f"no {what} found in {source}"
+    for word in sorted(words - set(re.findall(r"`(\w+)`", section))):
+        yield f"{document}: lacks the {what} {word}"
+
+
+def check_reasons():
+    conditions = "docs/troubleshooting.md", "What the conditions mean"
+    refused = "docs/troubleshooting.md", "An agent is refused"
+    yield from check_words("condition", "controller/status.c", r'add_condition\(\w*&?\w+, "(\w+)"', *conditions)
+    yield from check_words("reason", "controller/status.c", r'\{\s*(?:true|false),\s*"(\w+)"', *conditions)
+    yield from check_words("event", "controller/kube_event.c", r'\{ "(?:Normal|Warning)", "\w+", "(\w+)" \}', "docs/cluster.md",
+                           "What one sees")
+    yield from check_words("reason", "controller/token_review.c", r'\[TOKEN_(?!GOOD)\w+\] = "(\w+)"', *refused)
+    yield from check_words("reason", "controller/hub_auth.c", r'(?:TOO_LONG |cert_name, )"(\w+)"', *refused)
+
+
+def anchors(path):
+    """As GitHub makes them of headings."""
+    for heading in re.findall(r"^#+ (.*)", read(path), re.M):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def check_links():
+    for path in DOCS:
+        for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", read(path)):
+            file, _, anchor = target.partition("#")
+            there = os.path.normpath(os.path.join(os.path.dirname(path), file)) if file else path
+            if not os.path.exists(there):
+                yield f"{path}: there is no {target}"
+            elif anchor and anchor not in anchors(there):
+                yield f"{path}: {there} has no heading for #{anchor}"
+
+
+def main():
+    complaints = [*check_metrics(), *check_reasons(), *check_links()]
+    for program in sys.argv[1:]:
+        complaints += check_options(program)
+    print("".join(f"{line}\n" for line in complaints), end="", file=sys.stderr)
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
