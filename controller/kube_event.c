@@ -43,6 +43,7 @@ static const struct {
 	[KUBE_EVENT_RESTORED] = { "Normal", "Restore", "RateRestored" },
 	[KUBE_EVENT_CLAMPED] = { "Warning", "Clamp", "RateClamped" },
 	[KUBE_EVENT_FAILED] = { "Warning", "Apply", "NotApplied" },
+	[KUBE_EVENT_REFUSED] = { "Warning", "Accept", "Invalid" },
 };
 
 /* At most `max` bytes of it, cut between characters. */

@@ -26,6 +26,7 @@ enum kube_event_what {
 	KUBE_EVENT_RESTORED, /* Normal RateRestored */
 	KUBE_EVENT_CLAMPED,  /* Warning RateClamped */
 	KUBE_EVENT_FAILED,   /* Warning NotApplied */
+	KUBE_EVENT_REFUSED,  /* Warning Invalid */
 	KUBE_EVENT_NR,
 };
 

@@ -130,6 +130,14 @@ static void on_apply(void *ctx, struct object *object, const json_t *status)
 	reconcile_source_events.sink.apply(source->reconcile, &doc);
 }
 
+static void on_refuse(void *ctx, struct object *outline, const json_t *status, const char *why)
+{
+	struct kube_source *source = ctx;
+
+	kube_status_learn(source->status, outline, status);
+	reconcile_refuse(source->reconcile, outline, why);
+}
+
 static void on_remove(void *ctx, enum object_kind kind, const char *ns, const char *name)
 {
 	struct kube_source *source = ctx;
@@ -171,6 +179,7 @@ static void on_synced(void *ctx, enum object_kind kind)
 
 static const struct kube_watch_events events = {
 	.apply = on_apply,
+	.refuse = on_refuse,
 	.remove = on_remove,
 	.sweep = on_sweep,
 	.settled = on_settled,

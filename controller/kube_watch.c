@@ -10,7 +10,38 @@
 #include "lib/loop.h"
 #include "lib/metrics.h"
 
+#define TOLD_MAX 1000
+
 /* --- objects --- */
+
+/* Only once for each name, for a pod comes again with every change of its status. */
+static void log_refused(struct kube_watch *watch, const char *ns, const char *name,
+			const struct err *why)
+{
+	if (watch->told.nr == TOLD_MAX)
+		key_set_reset(&watch->told, random_u64(), random_u64());
+	if (key_set_has(&watch->told, ns ? ns : "", name))
+		return;
+	key_set_add(&watch->told, ns ? ns : "", name);
+	log_warn("object cannot be used", LOG_STR("path", watch->resource->path),
+		 LOG_STR("namespace", ns), LOG_STR("name", name), LOG_ERR(why));
+}
+
+static void refuse(struct kube_watch *watch, const json_t *json, const char *ns, const char *name,
+		   const struct err *why)
+{
+	enum object_kind kind = watch->resource->kind;
+	struct object *outline = NULL;
+
+	metric_add(watch->refused, 1);
+	if ((kind != OBJECT_POLICY && kind != OBJECT_CLUSTER_POLICY) ||
+	    object_outline(json, kind, &outline) < 0) {
+		log_refused(watch, ns, name, why);
+		return;
+	}
+	watch->changed = true;
+	watch->events->refuse(watch->ctx, outline, json_object_get(json, "status"), why->text);
+}
 
 static void put(struct kube_watch *watch, json_t *json)
 {
@@ -26,9 +57,7 @@ static void put(struct kube_watch *watch, json_t *json)
 	if (watch->syncing)
 		key_set_add(&watch->seen, ns ? ns : "", name);
 	if (object_from_json(json, &object, &err) < 0) {
-		metric_add(watch->refused, 1);
-		log_warn("object cannot be used", LOG_STR("namespace", ns), LOG_STR("name", name),
-			 LOG_ERR(&err));
+		refuse(watch, json, ns, name, &err);
 		return;
 	}
 	if (object->kind != watch->resource->kind) {
@@ -267,6 +296,7 @@ struct kube_watch *kube_watch_new(struct uv_loop_s *loop, struct kube_http *http
 	watch->resource = resource;
 	watch->events = events;
 	watch->ctx = ctx;
+	key_set_reset(&watch->told, random_u64(), random_u64());
 	watch_init(&watch->state);
 	json_lines_init(&watch->lines, LIMIT_KUBE_OBJECT_BYTES);
 	list_split_init(&watch->split, LIMIT_KUBE_OBJECT_BYTES);
@@ -289,6 +319,7 @@ static void on_closed(uv_handle_t *handle)
 	list_split_release(&watch->split);
 	watch_read_release(&watch->page);
 	key_set_release(&watch->seen);
+	key_set_release(&watch->told);
 	free(watch);
 }
 

@@ -22,6 +22,9 @@ struct kube_watch_resource {
 struct kube_watch_events {
 	/* Take `object` over.  `status` is what the API has as its status, or NULL; borrowed. */
 	void (*apply)(void *ctx, struct object *object, const json_t *status);
+	/* Instead of apply: the policy cannot be used; `why` begins with the field.  Take `outline`
+	 * (object_outline()) over.  Other kinds are only logged. */
+	void (*refuse)(void *ctx, struct object *outline, const json_t *status, const char *why);
 	void (*remove)(void *ctx, enum object_kind kind, const char *ns, const char *name);
 	/* Remove all objects of the kind that are not in `keep`. */
 	void (*sweep)(void *ctx, enum object_kind kind, const struct key_set *keep);

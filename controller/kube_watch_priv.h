@@ -19,6 +19,7 @@ struct kube_watch {
 	void *ctx;
 	struct watch_state state;
 	struct key_set seen; /* of the sync under way */
+	struct key_set told; /* whose refusal is logged */
 	bool syncing, changed, closing;
 	struct kube_call *call;
 	int64_t call_ns; /* when the last request that has ended was begun */

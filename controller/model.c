@@ -187,6 +187,30 @@ int object_from_json(const json_t *json, struct object **ret_object, struct err 
 	return 0;
 }
 
+int object_outline(const json_t *json, enum object_kind kind, struct object **ret_object)
+{
+	const json_t *meta = json_object_get(json, "metadata");
+	const char *name = json_string_value(json_object_get(meta, "name"));
+	const char *ns = json_string_value(json_object_get(meta, "namespace"));
+	const char *uid = json_string_value(json_object_get(meta, "uid"));
+	json_int_t generation = json_integer_value(json_object_get(meta, "generation"));
+	struct object *object;
+
+	if (!name_valid(name, LIMIT_NAME_BYTES, false) || !uid_valid(uid) || generation <= 0)
+		return -EINVAL;
+	if (kinds[kind].namespaced ? !name_valid(ns, 63, true) : ns != NULL)
+		return -EINVAL;
+	object = xcalloc(1, sizeof(*object));
+	object->kind = kind;
+	object->name = xstrdup(name);
+	object->ns = xstrdup(ns ? ns : "");
+	object->uid = xstrdup(uid);
+	object->generation = generation;
+	object->deleting = json_is_string(json_object_get(meta, "deletionTimestamp"));
+	*ret_object = object;
+	return 0;
+}
+
 void object_free(struct object *object)
 {
 	if (!object)

@@ -106,6 +106,12 @@ const char *object_kind_name(enum object_kind kind);
  * it. */
 must_check int object_from_json(const json_t *json, struct object **ret_object, struct err *err);
 
+/* Of an object that object_from_json() refused: kind, names, uid, generation and whether it is being deleted,
+ * nothing else.  Longer names than it takes are all right.  -EINVAL when even these are not what the API server
+ * gives. */
+must_check int object_outline(const json_t *json, enum object_kind kind,
+			      struct object **ret_object);
+
 void object_free(struct object *object);
 static inline void object_freep(struct object **object)
 {

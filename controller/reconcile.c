@@ -36,139 +36,7 @@ const json_t *reconcile_stored_status(const struct reconcile *reconcile,
 	return reconcile->statuses.ops->get(reconcile->statuses.ctx, object);
 }
 
-/* --- what the source says --- */
-
-static bool is_policy(enum object_kind kind)
-{
-	return kind == OBJECT_POLICY || kind == OBJECT_CLUSTER_POLICY;
-}
-
-static void track(struct reconcile *reconcile, struct manifest_doc *doc)
-{
-	const struct object *object = doc->object;
-	const json_t *status = reconcile_stored_status(reconcile, object);
-	struct tracked *item;
-
-	reconcile->statuses.ops->identify(reconcile->statuses.ctx, doc,
-					  now_wall_ns() / NSEC_PER_SEC);
-	item = tracked_find_or_add(&reconcile->tracked, object->kind, object->ns, object->name);
-	if (item->generation == object->generation)
-		return;
-	reconcile_count_end(reconcile, item, OUTCOME_EDITED);
-	/* A generation of 0 is new here; with a stored status of it, an earlier process has seen it. */
-	item->inherited = item->generation == 0 &&
-			  json_integer_value(json_object_get(status, "observedGeneration")) ==
-				  object->generation;
-	item->generation = object->generation;
-	item->seen_ns = now_boot_ns();
-	item->confirmed = false;
-	log_info(item->inherited ? "policy known" : "policy seen",
-		 LOG_STR("kind", object_kind_name(object->kind)), LOG_STR("namespace", object->ns),
-		 LOG_STR("name", object->name), LOG_INT("generation", object->generation));
-}
-
-static void on_apply(void *ctx, struct manifest_doc *doc)
-{
-	struct reconcile *reconcile = ctx;
-	struct touch touch;
-
-	if (is_policy(doc->object->kind))
-		track(reconcile, doc);
-	touch = store_apply(reconcile->store, TAKE_PTR(doc->object));
-	compiler_touch(reconcile->compiler, reconcile->store, &touch);
-}
-
-static void on_remove(void *ctx, enum object_kind kind, const char *ns, const char *name)
-{
-	struct reconcile *reconcile = ctx;
-	struct tracked *item = tracked_find(&reconcile->tracked, kind, ns, name);
-	struct touch touch;
-
-	if (item)
-		reconcile_count_end(reconcile, item, OUTCOME_DELETED);
-	touch = store_delete(reconcile->store, kind, ns, name);
-	compiler_touch(reconcile->compiler, reconcile->store, &touch);
-	if (!item)
-		return;
-	log_info("policy deleted", LOG_STR("kind", object_kind_name(kind)),
-		 LOG_STR("namespace", ns), LOG_STR("name", name));
-	tracked_remove(&reconcile->tracked, item);
-	reconcile->statuses.ops->remove(reconcile->statuses.ctx, kind, ns, name);
-}
-
-static struct object_list objects_of(const struct reconcile *reconcile, enum object_kind kind,
-				     const char *ns)
-{
-	if (kind == OBJECT_POLICY)
-		return store_policies(reconcile->store, ns);
-	return store_pods_of_ns(reconcile->store, ns);
-}
-
-struct key {
-	char *ns, *name;
-};
-
-static void unless_kept(const struct key_set *keep, const char *ns, const char *name,
-			struct key **key, size_t *nr)
-{
-	if (key_set_has(keep, ns, name))
-		return;
-	GROW(*key, *nr);
-	(*key)[(*nr)++] = (struct key){ .ns = xstrdup(ns), .name = xstrdup(name) };
-}
-
-/* Those of the kind that are not in `keep`; the names are copies, since removing changes the store. */
-static struct key *vanished(const struct reconcile *reconcile, enum object_kind kind,
-			    const struct key_set *keep, size_t *ret_nr)
-{
-	const struct store *store = reconcile->store;
-	struct object_list cluster = store_cluster_policies(store);
-	struct key *key = NULL;
-
-	*ret_nr = 0;
-	if (kind == OBJECT_CLUSTER_POLICY)
-		for (size_t i = 0; i < cluster.nr; i++)
-			unless_kept(keep, "", cluster.object[i]->name, &key, ret_nr);
-	if (kind == OBJECT_NODE)
-		for (size_t i = 0; i < store_node_nr(store); i++)
-			unless_kept(keep, "", store_node_name(store, i), &key, ret_nr);
-	for (size_t n = 0; n < store_ns_nr(store); n++) {
-		const char *ns = store_ns_name(store, n);
-		struct object_list list = { 0 };
-
-		if (kind == OBJECT_NAMESPACE)
-			unless_kept(keep, "", ns, &key, ret_nr);
-		if (kind == OBJECT_POLICY || kind == OBJECT_POD)
-			list = objects_of(reconcile, kind, ns);
-		for (size_t i = 0; i < list.nr; i++)
-			unless_kept(keep, ns, list.object[i]->name, &key, ret_nr);
-	}
-	return key;
-}
-
-void reconcile_sweep(struct reconcile *reconcile, enum object_kind kind, const struct key_set *keep)
-{
-	size_t nr;
-	struct key *key = vanished(reconcile, kind, keep, &nr);
-
-	for (size_t i = 0; i < nr; i++) {
-		on_remove(reconcile, kind, key[i].ns, key[i].name);
-		free(key[i].ns);
-		free(key[i].name);
-	}
-	free(key);
-}
-
-static void on_settled(void *ctx)
-{
-	reconcile_run(ctx);
-	reconcile_status_all(ctx);
-}
-
-const struct source_dir_events reconcile_source_events = {
-	.sink = { .apply = on_apply, .remove = on_remove },
-	.settled = on_settled,
-};
+/* --- what the agents say --- */
 
 static void on_node_changed(void *ctx, const char *node)
 {
@@ -187,11 +55,6 @@ void reconcile_stored_later(struct reconcile *reconcile)
 		return;
 	reconcile_run(reconcile);
 	reconcile_status_all(reconcile);
-}
-
-void reconcile_source_complete(struct reconcile *reconcile)
-{
-	reconcile->statuses.ops->sweep(reconcile->statuses.ctx);
 }
 
 /* --- a run --- */
@@ -266,10 +129,18 @@ static void rearm(struct reconcile *reconcile, const struct instant *now, bool m
 
 static void count_policies(struct reconcile *reconcile)
 {
-	size_t cluster = store_cluster_policies(reconcile->store).nr;
+	size_t good[POLICY_KIND_NR] = { 0 }, refused[POLICY_KIND_NR] = { 0 };
 
-	metric_set(reconcile->cluster_policies, (double)cluster);
-	metric_set(reconcile->policies, (double)(reconcile->tracked.nr - cluster));
+	for (size_t i = 0; i < reconcile->tracked.nr; i++) {
+		const struct tracked *item = &reconcile->tracked.item[i];
+
+		good[item->kind] += item->generation != 0;
+		refused[item->kind] += item->refused != NULL;
+	}
+	for (size_t i = 0; i < POLICY_KIND_NR; i++) {
+		metric_set(reconcile->policies[i], (double)good[i]);
+		metric_set(reconcile->refused[i], (double)refused[i]);
+	}
 }
 
 void reconcile_run(struct reconcile *reconcile)
@@ -341,11 +212,17 @@ static void make_metrics(struct reconcile *reconcile, struct metrics *m)
 		METRIC_NO_LABELS, seconds, ARRAY_SIZE(seconds));
 	reconcile->active = metrics_gauge(m, "rubato_controller_boosts_active",
 					  "Boosts that are running.", METRIC_NO_LABELS);
-	reconcile->policies = metrics_gauge(m, "rubato_controller_policies", "Policies, by kind.",
-					    METRIC_LABELS("kind", object_kind_name(OBJECT_POLICY)));
-	reconcile->cluster_policies =
-		metrics_gauge(m, "rubato_controller_policies", "Policies, by kind.",
-			      METRIC_LABELS("kind", object_kind_name(OBJECT_CLUSTER_POLICY)));
+	for (size_t i = 0; i < POLICY_KIND_NR; i++) {
+		const char *kind = object_kind_name((enum object_kind)i);
+
+		reconcile->policies[i] =
+			metrics_gauge(m, "rubato_controller_policies", "Policies, by kind.",
+				      METRIC_LABELS("kind", kind));
+		reconcile->refused[i] =
+			metrics_gauge(m, "rubato_controller_policies_refused",
+				      "Policies whose newest generation cannot be used, by kind.",
+				      METRIC_LABELS("kind", kind));
+	}
 	for (size_t i = 0; i < OUTCOME_NR; i++)
 		reconcile->outcome[i] = metrics_counter(m, "rubato_controller_boosts_total",
 							"Boosts that are over, by how they ended.",

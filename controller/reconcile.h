@@ -47,6 +47,10 @@ extern const struct hub_events reconcile_hub_events;
 /* What is known of the cluster. */
 const struct store *reconcile_store(const struct reconcile *reconcile);
 
+/* The newest generation of a policy cannot be used (object_from_json()); `outline` (object_outline(), taken
+ * over) is whose.  What was good of it before stays in force, and its status says so. */
+void reconcile_refuse(struct reconcile *reconcile, struct object *outline, const char *why);
+
 /* A status that was on its way is stored: what waited for it can go on. */
 void reconcile_stored_later(struct reconcile *reconcile);
 

@@ -23,24 +23,12 @@ static void tell(const struct reconcile *reconcile, enum kube_event_what what,
 	reconcile->note(reconcile->note_ctx, what, object, text);
 }
 
-static const char *message_of(const json_t *status, const char *type)
-{
-	const json_t *condition;
-	size_t i;
-
-	json_array_foreach(json_object_get(status, "conditions"), i, condition)
-	{
-		const char *text = json_string_value(json_object_get(condition, "type"));
-
-		if (text && strcmp(text, type) == 0)
-			return json_string_value(json_object_get(condition, "message"));
-	}
-	return NULL;
-}
-
+/* Is it true now, and was not before, or of another generation? */
 static bool comes_true(const json_t *before, const json_t *after, const char *type)
 {
-	return !status_condition(before, type) && status_condition(after, type);
+	return status_condition(after, type) &&
+	       (!status_condition(before, type) ||
+		status_generation(before, type) != status_generation(after, type));
 }
 
 static json_int_t failed(const json_t *status)
@@ -64,7 +52,8 @@ static void tell_raised(const struct reconcile *reconcile, const struct object *
 void reconcile_note_status(const struct reconcile *reconcile, const struct object *object,
 			   const json_t *before, const json_t *after, const struct instant *now)
 {
-	const char *clamped = message_of(after, "Clamped"), *why = message_of(after, "Programmed");
+	const char *clamped = status_message(after, "Clamped"),
+		   *why = status_message(after, "Programmed");
 
 	if (!reconcile->note || object->kind != OBJECT_POLICY)
 		return;
@@ -75,6 +64,16 @@ void reconcile_note_status(const struct reconcile *reconcile, const struct objec
 		tell(reconcile, KUBE_EVENT_CLAMPED, object, clamped);
 	if (failed(before) == 0 && failed(after) > 0 && why)
 		tell(reconcile, KUBE_EVENT_FAILED, object, why);
+}
+
+void reconcile_note_refused(const struct reconcile *reconcile, const struct object *outline,
+			    const json_t *before, const json_t *after)
+{
+	const char *why = status_message(after, "Accepted");
+	json_int_t told = json_integer_value(json_object_get(before, "observedGeneration"));
+
+	if (reconcile->note && why && !(status_is_refusal(before) && told == outline->generation))
+		tell(reconcile, KUBE_EVENT_REFUSED, outline, why);
 }
 
 void reconcile_note_end(const struct reconcile *reconcile, const struct tracked *item,

@@ -2,7 +2,8 @@
 #ifndef CONTROLLER_RECONCILE_PRIV_H
 #define CONTROLLER_RECONCILE_PRIV_H
 
-/* Between reconcile.c (source -> plans) and reconcile_status.c (-> clocks and statuses). */
+/* Between reconcile.c (store -> plans, life), reconcile_source.c (source -> store), reconcile_clocks.c (of
+ * boosts) and reconcile_status.c (-> statuses). */
 
 #include "controller/reconcile.h"
 #include "controller/status.h"
@@ -11,6 +12,7 @@
 
 #include <uv.h>
 
+#define POLICY_KIND_NR (OBJECT_CLUSTER_POLICY + 1)
 #define OUTCOME_NR 3
 enum outcome { OUTCOME_EXPIRED, OUTCOME_DELETED, OUTCOME_EDITED };
 
@@ -32,7 +34,8 @@ struct reconcile {
 	struct err not_stored; /* why; "" = all is stored */
 	int64_t status_rest_ns; /* pause between two looks at statuses: they may not take all the time */
 	struct metrics *metrics;
-	struct metric *compile_seconds, *apply_seconds, *active, *policies, *cluster_policies;
+	struct metric *compile_seconds, *apply_seconds, *active;
+	struct metric *policies[POLICY_KIND_NR], *refused[POLICY_KIND_NR]; /* by kind */
 	struct metric *outcome[OUTCOME_NR];
 };
 
@@ -41,6 +44,9 @@ void reconcile_run(struct reconcile *reconcile);
 
 /* Start, restore, clamp and store the clocks of boosts. */
 void reconcile_clocks(struct reconcile *reconcile, const struct instant *now);
+/* The strictest maxDuration for the namespace on all nodes; *ret_by is whose, NULL = nobody's. */
+int64_t reconcile_max_duration(const struct reconcile *reconcile, const char *ns,
+			       const struct object **ret_by);
 /* When the next clock ends, or INT64_MAX. */
 int64_t reconcile_next_clock_end(const struct reconcile *reconcile, int64_t now_ns);
 
@@ -53,6 +59,9 @@ void reconcile_on_status_timer(uv_timer_t *timer);
 /* reconcile_notes.c: tell of what is new in a status, and of a boost's end.  `before` may be NULL. */
 void reconcile_note_status(const struct reconcile *reconcile, const struct object *object,
 			   const json_t *before, const json_t *after, const struct instant *now);
+/* The newest generation is refused: `before` is what was stored, `after` says why. */
+void reconcile_note_refused(const struct reconcile *reconcile, const struct object *outline,
+			    const json_t *before, const json_t *after);
 void reconcile_note_end(const struct reconcile *reconcile, const struct tracked *item,
 			const char *why);
 

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "controller/effective.h"
-#include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/metrics.h"
@@ -46,133 +44,7 @@ bool reconcile_ok(const struct reconcile *reconcile, struct err *ret_why)
 	return !reconcile->not_stored.text[0];
 }
 
-/* --- clocks --- */
-
-/* The strictest maxDuration on all nodes; *ret_by is whose, NULL = nobody's. */
-static int64_t max_duration(const struct reconcile *reconcile, const char *ns,
-			    const struct object **ret_by)
-{
-	const struct object *object = store_find(reconcile->store, OBJECT_NAMESPACE, "", ns);
-	struct object_list list = store_cluster_policies(reconcile->store);
-	struct cluster_scope scope;
-	int64_t max_ns;
-
-	cluster_scope_init(&scope, list.object, list.nr, object ? object->labels : NULL, NULL);
-	*ret_by = NULL;
-	max_ns = effective_max_duration(&scope.limits, ret_by);
-	cluster_scope_release(&scope);
-	return max_ns;
-}
-
-/* Does `stored` have every member of `wanted`? */
-static bool holds(const json_t *stored, json_t *wanted)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(wanted, key, value) if (!json_equal(json_object_get(stored, key),
-								value)) return false;
-	return true;
-}
-
-/* The start of a boost, before anything is known of what came of it. */
-static int store_clock(struct reconcile *reconcile, const struct object *object,
-		       const struct boost_clock *clock)
-{
-	json_auto_t *status = json_must(json_object());
-	struct err err = ERR_INIT;
-	int r;
-
-	json_object_set_new(status, "observedGeneration", json_integer(clock->generation));
-	clock_to_status(clock, status);
-	if (holds(reconcile_stored_status(reconcile, object), status))
-		return 0;
-	r = reconcile->statuses.ops->put(reconcile->statuses.ctx, object, status, &err);
-	reconcile_stored(reconcile, r, &err);
-	return r;
-}
-
-static bool same_clock(const struct boost_clock *a, const struct boost_clock *b)
-{
-	return a->generation == b->generation && a->start_ns == b->start_ns &&
-	       a->end_ns == b->end_ns && a->durable == b->durable;
-}
-
-static void set_clock(struct reconcile *reconcile, const struct tracked *item,
-		      const struct boost_clock *clock)
-{
-	struct touch touch = store_set_clock(reconcile->store, item->ns, item->name, clock);
-
-	compiler_touch(reconcile->compiler, reconcile->store, &touch);
-}
-
-static void announce(const struct tracked *item, const struct policy *policy,
-		     const struct boost_clock *clock, const struct instant *now)
-{
-	int64_t left_ns = clock->end_ns - now->boot_ns;
-
-	log_info(item->inherited ? "boost goes on" : "boost starts", LOG_STR("namespace", item->ns),
-		 LOG_STR("name", item->name), LOG_INT("generation", item->generation),
-		 LOG_INT("rate_hz", policy->has_rate ? (int64_t)policy->rate_hz : -1),
-		 LOG_REAL("left_s", (double)left_ns / NSEC_PER_SEC),
-		 LOG_STR("reason", policy->reason));
-}
-
-static void keep_clock(struct reconcile *reconcile, struct tracked *item,
-		       const struct object *object, const struct instant *now)
-{
-	const struct policy *policy = &object->policy;
-	struct boost_clock clock = policy->clock;
-	const struct object *by;
-
-	if (!clock_is_of(&clock, object->generation) &&
-	    !clock_restore(&clock, reconcile_stored_status(reconcile, object), object->generation,
-			   now))
-		clock_start(&clock, object->generation, policy->duration_ns, now);
-	if (clock_clamp(&clock, max_duration(reconcile, item->ns, &by)))
-		clock.durable = false;
-	if (!clock.durable && reconcile->retry_ns == INT64_MAX)
-		clock.durable = store_clock(reconcile, object, &clock) == 0;
-	if (same_clock(&clock, &policy->clock))
-		return;
-	set_clock(reconcile, item, &clock);
-	if (!item->running && clock_active(&clock, now->boot_ns)) {
-		announce(item, policy, &clock, now);
-		item->running = true;
-	}
-}
-
-void reconcile_clocks(struct reconcile *reconcile, const struct instant *now)
-{
-	size_t active = 0;
-
-	for (size_t i = 0; i < reconcile->tracked.nr; i++) {
-		struct tracked *item = &reconcile->tracked.item[i];
-		const struct object *object = reconcile_object(reconcile, item);
-
-		if (item->kind != OBJECT_POLICY || !object || !policy_is_boost(&object->policy))
-			continue;
-		keep_clock(reconcile, item, object, now);
-		active += clock_active(&reconcile_object(reconcile, item)->policy.clock,
-				       now->boot_ns);
-	}
-	metric_set(reconcile->active, (double)active);
-}
-
-int64_t reconcile_next_clock_end(const struct reconcile *reconcile, int64_t now_ns)
-{
-	int64_t next_ns = INT64_MAX;
-
-	for (size_t i = 0; i < reconcile->tracked.nr; i++) {
-		const struct tracked *item = &reconcile->tracked.item[i];
-		const struct object *object = reconcile_object(reconcile, item);
-
-		if (item->kind == OBJECT_POLICY && object &&
-		    clock_active(&object->policy.clock, now_ns))
-			next_ns = MIN(next_ns, object->policy.clock.end_ns);
-	}
-	return next_ns;
-}
+/* --- ends --- */
 
 void reconcile_count_end(struct reconcile *reconcile, struct tracked *item, enum outcome outcome)
 {
@@ -214,11 +86,33 @@ static const char *shortened_by(const struct reconcile *reconcile, const struct 
 	const struct object *by = NULL;
 
 	if (!policy_is_boost(&object->policy) ||
-	    object->policy.duration_ns <= max_duration(reconcile, object->ns, &by))
+	    object->policy.duration_ns <= reconcile_max_duration(reconcile, object->ns, &by))
 		return NULL;
 	return by ? by->name : NULL;
 }
 
+/* Whom the status is of: the newest generation, refused or not; NULL = nobody. */
+static const struct object *subject_of(const struct reconcile *reconcile,
+				       const struct tracked *item)
+{
+	return item->refused ? item->refused->object : reconcile_object(reconcile, item);
+}
+
+static const json_t *last_status(const struct reconcile *reconcile, const struct tracked *item)
+{
+	return item->full ? item->full
+			  : reconcile_stored_status(reconcile, subject_of(reconcile, item));
+}
+
+static json_t *build_from(const struct tracked *item, const struct status_input *input)
+{
+	if (item->refused)
+		return status_build_refused(item->refused->object->generation, item->refused->why,
+					    input);
+	return status_build(input);
+}
+
+/* `object` is what is in force; NULL = nothing. */
 static json_t *build(const struct reconcile *reconcile, const struct tracked *item,
 		     const struct object *object, const struct instant *now)
 {
@@ -226,18 +120,18 @@ static json_t *build(const struct reconcile *reconcile, const struct tracked *it
 	struct status_agents agents = { 0 };
 	struct status_input input = {
 		.object = object,
-		.previous = item->full ? item->full : reconcile_stored_status(reconcile, object),
+		.previous = last_status(reconcile, item),
 		.now = *now,
 	};
 
-	if (item->kind != OBJECT_POLICY)
-		return status_build(&input);
+	if (item->kind != OBJECT_POLICY || !object)
+		return build_from(item, &input);
 	compiler_summary(reconcile->compiler, item->ns, item->name, &summary);
 	count_agents_of(reconcile, item, &agents);
 	input.summary = &summary;
 	input.agents = &agents;
 	input.duration_clamped_by = shortened_by(reconcile, object);
-	return status_build(&input);
+	return build_from(item, &input);
 }
 
 /* Has any condition another status? */
@@ -287,34 +181,25 @@ static bool starting(const struct object *object)
 	       !object->policy.clock.durable;
 }
 
-/* Returns when to look again, or INT64_MAX. */
-static int64_t settle(struct reconcile *reconcile, struct tracked *item, const struct instant *now,
-		      bool last)
+static void note(const struct reconcile *reconcile, const struct tracked *item,
+		 const struct object *object, const json_t *status, const struct instant *now)
 {
-	const struct object *object = reconcile_object(reconcile, item);
-	struct err err = ERR_INIT;
-	json_auto_t *status = NULL;
-	int r;
+	const json_t *before = last_status(reconcile, item);
 
-	if (!object) {
-		item->dirty = false;
-		return INT64_MAX;
-	}
-	/* A status without the clock would take the place of the one that has it and is on its way. */
-	if (starting(object) && !reconcile->not_stored.text[0])
-		return INT64_MAX;
-	status = build(reconcile, item, object, now);
-	follow(reconcile, item, object, status, now);
-	if (!last && !flips(item->full, status) && !status_equal(item->full, status) &&
-	    now->boot_ns < item->written_ns + STATUS_QUIET_NS)
-		return item->written_ns + STATUS_QUIET_NS;
-	if (!last && now->boot_ns < reconcile->retry_ns && reconcile->retry_ns != INT64_MAX)
-		return reconcile->retry_ns;
-	item->dirty = false;
-	reconcile_note_status(reconcile, object,
-			      item->full ? item->full : reconcile_stored_status(reconcile, object),
-			      status, now);
-	r = reconcile->statuses.ops->put(reconcile->statuses.ctx, object, status, &err);
+	if (object)
+		reconcile_note_status(reconcile, object, before, status, now);
+	if (item->refused)
+		reconcile_note_refused(reconcile, item->refused->object, before, status);
+}
+
+/* Store it.  Returns when to look again, or INT64_MAX. */
+static int64_t write_status(struct reconcile *reconcile, struct tracked *item, json_t *status,
+			    const struct instant *now)
+{
+	struct err err = ERR_INIT;
+	int r = reconcile->statuses.ops->put(reconcile->statuses.ctx, subject_of(reconcile, item),
+					     status, &err);
+
 	reconcile_stored(reconcile, r, &err);
 	if (r < 0 && r != -EINPROGRESS) {
 		item->dirty = true;
@@ -324,8 +209,35 @@ static int64_t settle(struct reconcile *reconcile, struct tracked *item, const s
 	if (!status_equal(item->full, status))
 		item->written_ns = now->boot_ns;
 	json_decref(item->full);
-	item->full = TAKE_PTR(status);
+	item->full = json_incref(status);
 	return INT64_MAX;
+}
+
+/* Returns when to look again, or INT64_MAX. */
+static int64_t settle(struct reconcile *reconcile, struct tracked *item, const struct instant *now,
+		      bool last)
+{
+	const struct object *object = reconcile_object(reconcile, item);
+	json_auto_t *status = NULL;
+
+	if (!subject_of(reconcile, item)) {
+		item->dirty = false;
+		return INT64_MAX;
+	}
+	/* A status without the clock would take the place of the one that has it and is on its way. */
+	if (object && starting(object) && !reconcile->not_stored.text[0])
+		return INT64_MAX;
+	status = build(reconcile, item, object, now);
+	if (object)
+		follow(reconcile, item, object, status, now);
+	if (!last && !flips(item->full, status) && !status_equal(item->full, status) &&
+	    now->boot_ns < item->written_ns + STATUS_QUIET_NS)
+		return item->written_ns + STATUS_QUIET_NS;
+	if (!last && now->boot_ns < reconcile->retry_ns && reconcile->retry_ns != INT64_MAX)
+		return reconcile->retry_ns;
+	item->dirty = false;
+	note(reconcile, item, object, status, now);
+	return write_status(reconcile, item, status, now);
 }
 
 static void arm_status(struct reconcile *reconcile, int64_t at_ns)

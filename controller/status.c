@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "controller/rfc3339.h"
+#include "lib/utf8.h"
 
 #define MESSAGE_MAX 512
+#define REFUSAL_MAX 1024 /* what the CRDs let a message have */
 
 /* What a condition says; the texts are valid while the status is built. */
 struct verdict {
@@ -17,7 +19,7 @@ struct verdict {
 /* What one status is built from. */
 struct builder {
 	json_t *conditions;
-	const json_t *previous; /* the conditions last stored, or NULL */
+	const json_t *previous; /* the status last stored, or NULL */
 	int64_t generation, now_wall_s;
 };
 
@@ -46,26 +48,11 @@ void status_agents_add(struct status_agents *agents, const char *node, enum hub_
 
 /* --- conditions --- */
 
-static const json_t *find_condition(const json_t *conditions, const char *type)
-{
-	const json_t *json;
-	size_t i;
-
-	json_array_foreach(conditions, i, json)
-	{
-		const char *name = json_string_value(json_object_get(json, "type"));
-
-		if (name && strcmp(name, type) == 0)
-			return json;
-	}
-	return NULL;
-}
-
 /* The time of the last flip: kept while the status is what it was. */
 static void transition_time(const struct builder *builder, const char *type, const char *status,
 			    char ret_text[RFC3339_MAX])
 {
-	const json_t *before = find_condition(builder->previous, type);
+	const json_t *before = status_find(builder->previous, type);
 	const char *was = json_string_value(json_object_get(before, "status"));
 	const char *since = json_string_value(json_object_get(before, "lastTransitionTime"));
 
@@ -73,6 +60,23 @@ static void transition_time(const struct builder *builder, const char *type, con
 		memcpy(ret_text, since, strlen(since) + 1);
 	else
 		rfc3339_format(builder->now_wall_s, ret_text);
+}
+
+/* In the place of the one of its type, if there is one. */
+static void put_condition(struct builder *builder, json_t *json)
+{
+	const char *type = json_string_value(json_object_get(json, "type"));
+	json_t *there;
+	size_t i;
+
+	json_array_foreach(builder->conditions, i, there)
+	{
+		if (strcmp(json_string_value(json_object_get(there, "type")), type) == 0) {
+			json_array_set_new(builder->conditions, i, json);
+			return;
+		}
+	}
+	json_array_append_new(builder->conditions, json);
 }
 
 static void add_condition(struct builder *builder, const char *type, const struct verdict *verdict)
@@ -89,7 +93,7 @@ static void add_condition(struct builder *builder, const char *type, const struc
 	json_object_set_new(json, "message", message ? message : json_string("not valid UTF-8"));
 	json_object_set_new(json, "observedGeneration", json_integer(builder->generation));
 	json_object_set_new(json, "lastTransitionTime", json_string(since));
-	json_array_append_new(builder->conditions, json);
+	put_condition(builder, json);
 }
 
 /* --- what the conditions of a ProfilingPolicy say --- */
@@ -272,7 +276,7 @@ static json_t *start(struct builder *builder, int64_t generation, const json_t *
 
 	*builder = (struct builder){
 		.conditions = json_array(),
-		.previous = json_object_get(previous, "conditions"),
+		.previous = previous,
 		.generation = generation,
 		.now_wall_s = now_wall_s,
 	};
@@ -298,29 +302,52 @@ json_t *status_build(const struct status_input *input)
 	return status;
 }
 
-json_t *status_build_refused(int64_t generation, const char *why, const json_t *previous,
-			     int64_t now_wall_s)
-{
-	const struct verdict invalid = { false, "Invalid", why };
-	struct builder builder;
-	json_t *status = start(&builder, generation, previous, now_wall_s);
+/* --- what is refused --- */
 
+/* What holds instead. */
+static void tell_in_force(const struct status_input *input, char *text, size_t size)
+{
+	const struct object *object = input->object;
+
+	if (!object)
+		snprintf(text, size, "nothing is in force");
+	else if (object->kind == OBJECT_POLICY && phase_of(input) == PHASE_EXPIRED)
+		snprintf(text, size, "generation %lld is over, so nothing is in force",
+			 (long long)object->generation);
+	else
+		snprintf(text, size, "generation %lld stays in force until it is mended",
+			 (long long)object->generation);
+}
+
+static void tell_refusal(int64_t generation, const char *why, const struct status_input *input,
+			 char message[REFUSAL_MAX])
+{
+	char clean[MESSAGE_MAX], in_force[128];
+	size_t len = utf8_clean(why, strlen(why), clean, sizeof(clean));
+
+	tell_in_force(input, in_force, sizeof(in_force));
+	snprintf(
+		message, REFUSAL_MAX,
+		"%s%s Generation %lld is not in force; %s. Change the field, or bring the CRDs and "
+		"the controller to the same version.",
+		clean, len && clean[len - 1] == '?' ? "" : ".", (long long)generation, in_force);
+}
+
+json_t *status_build_refused(int64_t generation, const char *why, const struct status_input *input)
+{
+	char message[REFUSAL_MAX];
+	const struct verdict invalid = { false, "Invalid", message };
+	struct builder builder;
+	json_t *status = start(&builder, generation, input->previous, input->now.wall_s);
+
+	tell_refusal(generation, why, input, message);
+	if (input->object) {
+		json_decref(status);
+		status = status_build(input);
+		json_object_set_new(status, "observedGeneration", json_integer(generation));
+		builder.conditions = json_object_get(status, "conditions");
+	}
 	add_condition(&builder, "Accepted", &invalid);
 	add_condition(&builder, "Ready", &invalid);
 	return status;
-}
-
-bool status_equal(const json_t *a, const json_t *b)
-{
-	if (!a || !b)
-		return a == b;
-	return json_equal(a, b);
-}
-
-bool status_condition(const json_t *status, const char *type)
-{
-	const json_t *json = find_condition(json_object_get(status, "conditions"), type);
-	const char *text = json_string_value(json_object_get(json, "status"));
-
-	return text && strcmp(text, "True") == 0;
 }

@@ -24,6 +24,10 @@
  *(kstatus: Current); else False with Programmed's reason (InProgress); False Invalid when not
  *accepted. A ClusterProfilingPolicy has Accepted and Ready.
  *
+ * When the newest generation is refused, Accepted and Ready speak of that one and so does the status's
+ * observedGeneration; everything else, with its own observedGeneration, is of the generation before, which
+ * stays in force.
+ *
  * lastTransitionTime moves only when a condition's status does.  Messages hold names and settings,
  *no counts and no times, so an unchanged state gives an unchanged status: write it only when
  *!status_equal().
@@ -31,6 +35,7 @@
 
 #include "controller/compile.h"
 #include "controller/model.h"
+#include "controller/status_read.h"
 #include "lib/base.h"
 
 #include <jansson.h>
@@ -57,14 +62,8 @@ struct status_input {
 /* Never NULL; the caller's to json_decref(). */
 json_t *status_build(const struct status_input *input);
 
-/* Of an object that object_from_json() refused: Accepted=False with the sentence. */
-json_t *status_build_refused(int64_t generation, const char *why, const json_t *previous,
-			     int64_t now_wall_s);
-
-/* Same content?  Either may be NULL. */
-bool status_equal(const json_t *a, const json_t *b);
-
-/* Is the condition True? */
-bool status_condition(const json_t *status, const char *type);
+/* Of an object whose newest `generation` object_from_json() refused, and `why`.  `input` is of the generation
+ * that stays in force; without one its object is NULL. */
+json_t *status_build_refused(int64_t generation, const char *why, const struct status_input *input);
 
 #endif

@@ -57,6 +57,31 @@ struct tracked *tracked_find_or_add(struct tracked_table *table, enum object_kin
 	return &table->item[i];
 }
 
+static bool same_refusal(const struct refusal *refused, const struct object *object)
+{
+	return refused && refused->object->generation == object->generation &&
+	       strcmp(refused->object->uid, object->uid) == 0;
+}
+
+bool tracked_refuse(struct tracked *item, struct object *object, const char *why)
+{
+	bool is_news = !same_refusal(item->refused, object);
+
+	tracked_accept(item);
+	item->refused = xcalloc(1, sizeof(*item->refused));
+	*item->refused = (struct refusal){ .object = object, .why = xstrdup(why) };
+	return is_news;
+}
+
+void tracked_accept(struct tracked *item)
+{
+	if (!item->refused)
+		return;
+	object_free(item->refused->object);
+	free(item->refused->why);
+	free(TAKE_PTR(item->refused));
+}
+
 void tracked_remove(struct tracked_table *table, struct tracked *item)
 {
 	size_t i = (size_t)(item - table->item);
@@ -64,6 +89,7 @@ void tracked_remove(struct tracked_table *table, struct tracked *item)
 	free(item->ns);
 	free(item->name);
 	json_decref(item->full);
+	tracked_accept(item);
 	table->nr--;
 	memmove(item, item + 1, (table->nr - i) * sizeof(*item));
 }

@@ -10,17 +10,24 @@
 
 #include <jansson.h>
 
+/* A newest generation that object_from_json() refused. */
+struct refusal {
+	struct object *object; /* object_outline() */
+	char *why;	       /* a sentence that begins with the field */
+};
+
 struct tracked {
 	enum object_kind kind; /* OBJECT_POLICY or OBJECT_CLUSTER_POLICY */
 	char *ns, *name;
-	int64_t generation;
-	int64_t seen_ns;    /* CLOCK_BOOTTIME at which this generation came */
-	bool inherited;	    /* it was there before this process: its apply time is not ours */
-	bool confirmed;	    /* Programmed has been True for this generation */
-	bool running;	    /* a boost that has started and whose end has not been told */
-	json_t *full;	    /* the status last built and stored; NULL = none */
-	int64_t written_ns; /* CLOCK_BOOTTIME; 0 = never */
-	bool dirty;	    /* its status is to be looked at */
+	int64_t generation;	 /* the last that is good; 0 = none */
+	struct refusal *refused; /* NULL = the newest generation is good */
+	int64_t seen_ns;	 /* CLOCK_BOOTTIME at which this generation came */
+	bool inherited;		 /* it was there before this process: its apply time is not ours */
+	bool confirmed;		 /* Programmed has been True for this generation */
+	bool running;		 /* a boost that has started and whose end has not been told */
+	json_t *full;		 /* the status last built and stored; NULL = none */
+	int64_t written_ns;	 /* CLOCK_BOOTTIME; 0 = never */
+	bool dirty;		 /* its status is to be looked at */
 };
 
 struct tracked_table {
@@ -35,6 +42,12 @@ struct tracked *tracked_find(const struct tracked_table *table, enum object_kind
 			     const char *ns, const char *name);
 struct tracked *tracked_find_or_add(struct tracked_table *table, enum object_kind kind,
 				    const char *ns, const char *name);
+
+/* Its newest generation is this; `object` is taken over.  True when that is news. */
+bool tracked_refuse(struct tracked *item, struct object *object, const char *why);
+/* Its newest generation is good. */
+void tracked_accept(struct tracked *item);
+
 void tracked_remove(struct tracked_table *table, struct tracked *item);
 
 #endif

@@ -223,12 +223,72 @@ static void a_transition_time_moves_only_when_the_status_flips(void **state)
 
 static void a_refused_policy_carries_the_sentence(void **state)
 {
-	json_t *status = status_build_refused(2, "spec: is missing", NULL, 0);
+	const struct status_input nothing = { .object = NULL };
+	json_t *status = status_build_refused(2, "spec: is missing", &nothing);
 
 	(void)state;
-	assert_false(status_condition(status, "Accepted"));
+	assert_true(status_is_refusal(status));
 	assert_false(status_condition(status, "Ready"));
-	assert_string_equal(condition_text(status, "Accepted", "message"), "spec: is missing");
+	assert_string_equal(condition_text(status, "Accepted", "reason"), "Invalid");
+	assert_string_equal(condition_text(status, "Ready", "message"),
+			    "spec: is missing. Generation 2 is not in force; nothing is in force. "
+			    "Change the field, or bring the CRDs and the controller to the same "
+			    "version.");
+	json_decref(status);
+}
+
+static void what_stays_in_force_is_told_beside_the_refusal(void **state)
+{
+	struct fixture f;
+	json_t *status;
+
+	(void)state;
+	begin(&f);
+	status = status_build_refused(5, "spec.rate: is not a field; did you mean sampleRateHz?",
+				      &f.input);
+	assert_int_equal(json_integer_value(json_object_get(status, "observedGeneration")), 5);
+	assert_int_equal(status_generation(status, "Accepted"), 5);
+	assert_int_equal(status_generation(status, "Ready"), 5);
+	assert_false(status_condition(status, "Ready"));
+	assert_true(status_condition(status, "Programmed"));
+	assert_int_equal(status_generation(status, "Programmed"), 4);
+	assert_int_equal(json_array_size(json_object_get(status, "conditions")), 6);
+	assert_non_null(strstr(status_message(status, "Accepted"),
+			       "sampleRateHz? Generation 5 is not in force; generation 4 stays in "
+			       "force until it is mended."));
+	json_decref(status);
+	object_free(f.object);
+}
+
+static void a_boost_that_ends_beside_a_refusal_leaves_nothing_in_force(void **state)
+{
+	struct fixture f;
+	json_t *status;
+
+	(void)state;
+	begin(&f);
+	f.input.now.boot_ns = 60 * SECOND;
+	status = status_build_refused(5, "spec: is missing", &f.input);
+	assert_true(status_condition(status, "Expired"));
+	assert_false(status_condition(status, "Ready"));
+	assert_non_null(strstr(status_message(status, "Accepted"),
+			       "generation 4 is over, so nothing is in force."));
+	json_decref(status);
+	object_free(f.object);
+}
+
+static void a_sentence_of_any_bytes_fits_the_crd(void **state)
+{
+	const struct status_input nothing = { .object = NULL };
+	char why[ERR_TEXT_MAX];
+	json_t *status;
+
+	(void)state;
+	memset(why, '\xe2', sizeof(why) - 1);
+	why[sizeof(why) - 1] = '\0';
+	status = status_build_refused(INT64_MAX, why, &nothing);
+	assert_true(strlen(status_message(status, "Accepted")) < 1024);
+	assert_non_null(strstr(status_message(status, "Accepted"), "same version."));
 	json_decref(status);
 }
 
@@ -244,6 +304,9 @@ int main(void)
 		cmocka_unit_test(an_unchanged_state_gives_an_unchanged_status),
 		cmocka_unit_test(a_transition_time_moves_only_when_the_status_flips),
 		cmocka_unit_test(a_refused_policy_carries_the_sentence),
+		cmocka_unit_test(what_stays_in_force_is_told_beside_the_refusal),
+		cmocka_unit_test(a_boost_that_ends_beside_a_refusal_leaves_nothing_in_force),
+		cmocka_unit_test(a_sentence_of_any_bytes_fits_the_crd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
