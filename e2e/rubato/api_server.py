@@ -56,7 +56,7 @@ class ApiServer:
         self.etcd_port, self.port = free_port(), free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self.pki = Pki(os.path.join(home, "pki"))
-        self.pki.sign("apiserver", "/CN=kube-apiserver", "IP:127.0.0.1,DNS:localhost")
+        self.pki.sign("apiserver", "/CN=kube-apiserver", "IP:127.0.0.1,IP:::1,DNS:localhost")
         self.kubeconfig = self.user("admin", "/O=system:masters/CN=admin")
         self.etcd = self.server = None
         self.audit_log = os.path.join(home, "audit.log")

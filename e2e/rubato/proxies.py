@@ -32,6 +32,25 @@ def _pump(source, sink):
             pass
 
 
+def forward(host, port):
+    """Listen on another address of this machine, for what listens on the loopback interface.  Returns the port there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, 0), family=family)
+    scope.on_exit(listener.close)
+
+    def accept():
+        while True:
+            try:
+                peer, _ = listener.accept()
+                target = socket.create_connection(("127.0.0.1", port))
+            except OSError:
+                return
+            threading.Thread(target=_pump, args=(peer, target), daemon=True).start()
+            threading.Thread(target=_pump, args=(target, peer), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+    return listener.getsockname()[1]
+
+
 class Proxy:
     """`names` says where the hosts are that only the proxy knows: {host: port on the loopback interface}."""
 
