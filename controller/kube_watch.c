@@ -67,6 +67,10 @@ static void put(struct kube_watch *watch, json_t *json)
 	metric_add(watch->objects, 1);
 	watch->changed = true;
 	watch->events->apply(watch->ctx, object, json_object_get(json, "status"));
+	if (!watch->syncing)
+		log_debug("object changed",
+			  LOG_STR("kind", object_kind_name(watch->resource->kind)),
+			  LOG_STR("namespace", ns), LOG_STR("name", name));
 }
 
 static void remove_one(struct kube_watch *watch, const json_t *json)

@@ -87,16 +87,16 @@ class ApiServer:
         with open(os.path.join(self.home, f"{name}.log"), "ab") as log:
             return subprocess.Popen([self.binary[name], *argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    def start_etcd(self):
+    def start_etcd(self, *extra):
         peer = f"http://127.0.0.1:{free_port()}"
         client = f"http://127.0.0.1:{self.etcd_port}"
         self.etcd = self._spawn("etcd", [
             "--data-dir", os.path.join(self.home, "etcd"), "--unsafe-no-fsync",
             "--listen-client-urls", client, "--advertise-client-urls", client,
             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-            "--initial-cluster", f"default={peer}"])
+            "--initial-cluster", f"default={peer}", *extra])
 
-    def start_server(self):
+    def start_server(self, timeout_s=START_S):
         pki = self.pki.path
         self.server = self._spawn("kube-apiserver", [
             f"--etcd-servers=http://127.0.0.1:{self.etcd_port}", f"--secure-port={self.port}",
@@ -108,7 +108,7 @@ class ApiServer:
             "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
             "--disable-admission-plugins=ServiceAccount", "--allow-privileged=true",
             f"--audit-policy-file={self.home}/audit.json", f"--audit-log-path={self.audit_log}"])
-        if not wait_until(lambda: self.ready() or self.server.poll() is not None, START_S, 0.2) or not self.ready():
+        if not wait_until(lambda: self.ready() or self.server.poll() is not None, timeout_s, 0.2) or not self.ready():
             raise RuntimeError(f"kube-apiserver did not become ready; its log is in {self.home}")
 
     def start(self):

@@ -2,7 +2,8 @@
 """kube-apiserver, kubectl and etcd: found where contributors have them, else built once into a cache.
 
 Looked for in this order: TEST_ASSET_KUBE_APISERVER, TEST_ASSET_ETCD, TEST_ASSET_KUBECTL (a file each),
-KUBEBUILDER_ASSETS (a directory), the cache, and at last built by Go from e2e/tools/*/go.mod."""
+KUBEBUILDER_ASSETS (a directory), the cache, and at last built by Go from e2e/tools/*/go.mod.  So are the programs of
+bench/scale, which are our own."""
 
 import hashlib
 import os
@@ -14,10 +15,12 @@ import time
 
 from .daemons import REPO
 
-MODULE = {"kube-apiserver": "kubernetes", "kubectl": "kubernetes", "etcd": "etcd"}
+MODULE = {"kube-apiserver": "e2e/tools/kubernetes", "kubectl": "e2e/tools/kubernetes", "etcd": "e2e/tools/etcd",
+          "scale-fill": "bench/scale", "scale-informer": "bench/scale"}
 PACKAGE = {"kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
-           "kubectl": "k8s.io/kubernetes/cmd/kubectl", "etcd": "go.etcd.io/etcd/server/v3"}
-MINUTES = {"kube-apiserver": 4, "kubectl": 1, "etcd": 1}
+           "kubectl": "k8s.io/kubernetes/cmd/kubectl", "etcd": "go.etcd.io/etcd/server/v3",
+           "scale-fill": "./fill", "scale-informer": "./informer"}
+MINUTES = {"kube-apiserver": 4, "kubectl": 1, "etcd": 1, "scale-fill": 1, "scale-informer": 3}
 GO_MIN = (1, 24)
 
 
@@ -26,13 +29,18 @@ class Missing(Exception):
 
 
 def _module_dir(name):
-    return os.path.join(REPO, "e2e", "tools", MODULE[name])
+    return os.path.join(REPO, MODULE[name])
+
+
+def _sources(directory):
+    """All that a build depends on, in a fixed order."""
+    return sorted(os.path.join(at, file) for at, _, files in os.walk(directory) for file in files)
 
 
 def _cache_dir(name):
     digest = hashlib.sha256()
-    for file in ("go.mod", "go.sum"):
-        with open(os.path.join(_module_dir(name), file), "rb") as text:
+    for file in _sources(_module_dir(name)):
+        with open(file, "rb") as text:
             digest.update(text.read())
     root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return os.path.join(root, "rubato-e2e", digest.hexdigest()[:16])
@@ -59,7 +67,7 @@ def _go_version():
 def _stamp(name):
     """Linker flags; clients of Kubernetes read its version."""
     flags = "-s -w"
-    if MODULE[name] != "kubernetes":
+    if not PACKAGE[name].startswith("k8s.io/"):
         return flags
     with open(os.path.join(_module_dir(name), "go.mod"), encoding="ascii") as text:
         version = re.search(r"k8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)", text.read())
