@@ -84,8 +84,7 @@ void reconcile_refuse(struct reconcile *reconcile, struct object *outline, const
 	if (outline->deleting && reconcile_object(reconcile, item))
 		drop_good(reconcile, item);
 	if (tracked_refuse(item, outline, why))
-		log_warn("policy refused",
-			 LOG_STR("kind", object_kind_name(outline->kind)),
+		log_warn("policy refused", LOG_STR("kind", object_kind_name(outline->kind)),
 			 LOG_STR("namespace", outline->ns), LOG_STR("name", outline->name),
 			 LOG_INT("generation", outline->generation),
 			 LOG_INT("in_force", item->generation), LOG_STR("why", why));

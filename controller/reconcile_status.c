@@ -134,13 +134,15 @@ static json_t *build(const struct reconcile *reconcile, const struct tracked *it
 	return build_from(item, &input);
 }
 
-/* Has any condition another status? */
+/* Is it of another generation, or has any condition another status? */
 static bool flips(const json_t *before, const json_t *after)
 {
 	const json_t *list = json_object_get(after, "conditions"), *condition;
 	size_t i;
 
 	if (!before ||
+	    !json_equal(json_object_get(before, "observedGeneration"),
+			json_object_get(after, "observedGeneration")) ||
 	    json_array_size(json_object_get(before, "conditions")) != json_array_size(list))
 		return true;
 	json_array_foreach(list, i, condition)
