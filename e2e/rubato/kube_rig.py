@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 
 from . import api_server, cgroups, scope
 from .daemons import BUILD, CONTROLLER_NAME, REPO, Agent, Daemon, free_port, make_certs, wait_until
@@ -164,6 +165,6 @@ class KubeRig(Fleet):
 
 def cells(head, row):
     """A row of a table of kubectl's as a dict; columns begin where their names do."""
-    names = head.split()
-    starts = [head.index(name) for name in names] + [None]
-    return {name: row[starts[i]:starts[i + 1]].strip() for i, name in enumerate(names)}
+    names = list(re.finditer(r"\S+", head))
+    ends = [name.start() for name in names[1:]] + [None]
+    return {name[0]: row[name.start():end].strip() for name, end in zip(names, ends)}
