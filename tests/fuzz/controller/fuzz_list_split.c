@@ -20,7 +20,7 @@ static uint64_t cut(const char *text, size_t len, size_t piece)
 	size_t n;
 	int r = 0;
 
-	list_split_init(&split, 256);
+	list_split_init(&split, 4096);
 	for (size_t at = 0; r == 0 && at < len; at += piece) {
 		list_split_feed(&split, text + at, MIN(piece, len - at));
 		while ((r = list_split_next(&split, &part, &got, &n, &err)) == 0 &&
