@@ -50,8 +50,8 @@ class Refused(Exception):
 
 
 class ApiServer:
-    def __init__(self, home):
-        self.home = home
+    def __init__(self, home, extra=()):
+        self.home, self.extra = home, extra
         self.binary = {name: tools.find(name) for name in ("etcd", "kube-apiserver", "kubectl")}
         self.etcd_port, self.port = free_port(), free_port()
         self.url = f"https://127.0.0.1:{self.port}"
@@ -107,7 +107,7 @@ class ApiServer:
             "--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.96.0.0/16",
             "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
             "--disable-admission-plugins=ServiceAccount", "--allow-privileged=true",
-            f"--audit-policy-file={self.home}/audit.json", f"--audit-log-path={self.audit_log}"])
+            f"--audit-policy-file={self.home}/audit.json", f"--audit-log-path={self.audit_log}", *self.extra])
         if not wait_until(lambda: self.ready() or self.server.poll() is not None, timeout_s, 0.2) or not self.ready():
             raise RuntimeError(f"kube-apiserver did not become ready; its log is in {self.home}")
 

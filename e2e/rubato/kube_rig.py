@@ -6,6 +6,7 @@ import os
 import re
 
 from . import api_server, cgroups, scope
+from .api_proxy import ApiProxy
 from .daemons import BUILD, CONTROLLER_NAME, REPO, Agent, Daemon, free_port, make_certs, wait_until
 from .rig import NODE, Fleet, Pod, policy
 
@@ -22,9 +23,9 @@ def _object(kind, name, namespace=None):
 class Cluster:
     """An API server with our CRDs, role and ServiceAccounts, two nodes, and a controller that has exactly that role."""
 
-    def __init__(self, name, *controller_extra, nodes=(NODE, "node-b"), home=None):
+    def __init__(self, name, *controller_extra, nodes=(NODE, "node-b"), home=None, server_extra=()):
         self.home = home or scope.temp_dir(f"rubato-{name}-", os.environ.get("RUBATO_KEEP"))
-        self.server = api_server.ApiServer(self.home).start()
+        self.server = api_server.ApiServer(self.home, server_extra).start()
         self.server.install_crds()
         self.apply(_object("Namespace", SYSTEM), *(_object("Node", node) for node in nodes),
                    *(_object("ServiceAccount", account, SYSTEM) for account in (ACCOUNT, CONTROLLER_NAME)))
@@ -83,14 +84,20 @@ class KubeRig(Fleet):
     """A cluster, an agent on its first node that is known by its pod's token, and pods that are real processes in cgroups
     under the kubelet's names.  Raises tools.Missing where there is no API server."""
 
-    def __init__(self, name, window="2s", controller_extra=(), home=None):
-        self.cluster = Cluster(name, *controller_extra, home=home)
+    def __init__(self, name, window="2s", controller_extra=(), **cluster_how):
+        self.cluster = Cluster(name, *controller_extra, **cluster_how)
         self.server, self.controller = self.cluster.server, self.cluster.controller
         self.root = f"{cgroups.make_root()}/{name}"
         self.cluster.schedule(SYSTEM, "agent-a", account=ACCOUNT)
         token = self.cluster.write_token("agent-a", self.cluster.token("agent-a"))
         self.agent = Agent(self.cluster.home, self.cluster.listen, "fleet", window, extra=("--token-file", token))
         self.pods, self.namespaces = [], {SYSTEM}
+
+    def through_proxy(self, *on_write):
+        """To be called before start(): the controller asks an ApiProxy, which is returned."""
+        proxy = ApiProxy(self.server, *on_write)
+        self.controller = self.cluster.make_controller(self.cluster.kubeconfig(server=proxy.url))
+        return proxy
 
     def start(self):
         self.controller.start(30)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Between a client and an API server: it passes everything on, knows which requests write, and can act between a write and
-its answer."""
+"""Between a client and an API server: it passes everything on, can act between a write and its answer, and can be cut."""
 
 import http.client
 import ssl
@@ -21,6 +20,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.server.cut:
+            self.close_connection = True
+            return
         line = self.server.upstream()
         try:
             line.request(self.command, self.path, body or None, dict(self.headers))
@@ -42,22 +44,26 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        while data := answer.read1(65536):
+        while (data := answer.read1(65536)) and not self.server.cut:
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()
+        if self.server.cut:
+            raise ConnectionAbortedError
         self.wfile.write(b"0\r\n\r\n")
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _pass_on
 
 
-class WriteProxy(ThreadingHTTPServer):
+class ApiProxy(ThreadingHTTPServer):
     """`on_write(number, method, path)` is called when the server has done a write, the answer not passed on yet; the answer is
-    lost when it returns False.  Numbers begin with 1 after each reset()."""
+    lost when it returns False.  Numbers begin with 1 after each reset().  While `cut` nothing goes through: what comes is
+    lost, and its connection with it."""
 
     daemon_threads = True
 
-    def __init__(self, server, on_write):
+    def __init__(self, server, on_write=lambda *_: True):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.cut = False
         self._api, self._on_write, self._lock, self._writes = server, on_write, threading.Lock(), 0
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(server.pki.path("apiserver.crt"), server.pki.path("apiserver.key"))
