@@ -8,10 +8,12 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 
 from rubato import scope
+from rubato.api_server import Pki
 from rubato.client_rig import Client
 from rubato.kube_scripted import POLICIES
 from rubato.proxies import Proxy
@@ -225,6 +227,28 @@ async def kubeconfigs(checks):
     client.finish()
 
 
+async def authorities(checks):
+    if os.geteuid() != 0:
+        checks.skip("the cluster's authorities and the system's", "a mount namespace needs root")
+        return
+    client, other = Client("authorities", tls=True), Pki(scope.temp_dir("rubato-other-"), "other")
+    system = client.path("system")
+    os.makedirs(system)
+    for name in ("ca-certificates.crt", "one.pem"):
+        shutil.copy(client.pki.path("ca.crt"), f"{system}/{name}")
+    subprocess.run(["openssl", "rehash", system], check=True, capture_output=True)
+    wrap = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/ssl/certs && exec "$@"', system]
+    how = {"server": f"https://127.0.0.1:{client.world.port}", "tls_server_name": "kubernetes.test"}
+    client.spawn("--kubeconfig", client.config(name="none", **how), wrap=wrap)
+    checks.check("without an authority in the kubeconfig, the system's are trusted",
+                 await until(lambda: client.knows(1), PATIENCE_S), client.controller.last_lines(2))
+    client.stop()
+    client.spawn("--kubeconfig", client.config(name="other", certificate_authority=other.path("ca.crt"), **how), wrap=wrap)
+    checks.check("with one, they are not", await until(lambda: "certificate" in client.why_not_ready(), PATIENCE_S)
+                 and not client.knows(1), client.why_not_ready())
+    client.finish()
+
+
 def client_text(path):
     with open(path, encoding="utf-8") as file:
         return file.read()
@@ -343,5 +367,5 @@ async def a_token_file_is_read_every_minute(checks):
     client.finish()
 
 
-CASES = [a_plugin_gives_the_token, a_credential_ends, plugins_that_fail, by_a_proxy, kubeconfigs, wrong_kubeconfigs,
-         lists_on_the_wire, a_token_file_is_read_every_minute]
+CASES = [a_plugin_gives_the_token, a_credential_ends, plugins_that_fail, by_a_proxy, kubeconfigs, authorities,
+         wrong_kubeconfigs, lists_on_the_wire, a_token_file_is_read_every_minute]

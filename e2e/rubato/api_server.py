@@ -22,11 +22,11 @@ def _openssl(*argv):
 class Pki:
     """An authority, and certificates that it signs."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, name="e2e"):
         self.dir = directory
         os.makedirs(directory, exist_ok=True)
         _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                 "-days", "2", "-subj", "/CN=e2e", "-keyout", self.path("ca.key"), "-out", self.path("ca.crt"))
+                 "-days", "2", "-subj", f"/CN={name}", "-keyout", self.path("ca.key"), "-out", self.path("ca.crt"))
         _openssl("genrsa", "-out", self.path("sa.key"), "2048")
         _openssl("rsa", "-in", self.path("sa.key"), "-pubout", "-out", self.path("sa.pub"))
 

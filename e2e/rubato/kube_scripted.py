@@ -5,6 +5,7 @@ It keeps ProfilingPolicies; the other resources are empty.  `fault` of a request
 that gets the request (a Handler) and returns True when it has answered it itself."""
 
 import json
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -99,6 +100,15 @@ def status(code, reason, cause=None):
             "details": {"causes": [{"reason": cause}] if cause else []}}
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """A client that hangs up, or does not like our certificate, is not news."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(*_)
+
+
 class World:
     """`tls` is a server's SSLContext; `listener` a socket to take instead of one of the loopback interface."""
 
@@ -110,7 +120,7 @@ class World:
         self.version = 100
         self.objects, self.history = {}, []
         self.requests, self.patched = [], {}
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=not listener)
+        self.http = Server(("127.0.0.1", 0), Handler, bind_and_activate=not listener)
         if listener:
             self.http.socket.close()
             self.http.socket = listener
@@ -118,7 +128,6 @@ class World:
         if tls:
             # The handshake is for the thread of a connection, not for the one that accepts.
             self.http.socket = tls.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
-        self.http.daemon_threads = True
         self.http.world = self
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
         self.url = f"{'https' if tls else 'http'}://{host}:{self.port}"
