@@ -32,6 +32,7 @@ struct reconcile {
 	int64_t retry_ns; /* CLOCK_BOOTTIME of the next try to store; INT64_MAX = none is due */
 	int64_t retry_wait_ns;
 	struct err not_stored; /* why; "" = all is stored */
+	int64_t grace_ns; /* until then agents may be on their way back (status_grace.h); 0 = not begun */
 	int64_t status_rest_ns; /* pause between two looks at statuses: they may not take all the time */
 	struct metrics *metrics;
 	struct metric *compile_seconds, *apply_seconds, *active;

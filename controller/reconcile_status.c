@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "controller/status_grace.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/metrics.h"
@@ -215,6 +216,16 @@ static int64_t write_status(struct reconcile *reconcile, struct tracked *item, j
 	return INT64_MAX;
 }
 
+/* Is it too early to say this? */
+static bool is_early(struct reconcile *reconcile, const struct tracked *item, const json_t *status,
+		     const struct instant *now)
+{
+	if (!reconcile->grace_ns)
+		reconcile->grace_ns = now->boot_ns + STATUS_GRACE_NS;
+	return now->boot_ns < reconcile->grace_ns &&
+	       status_awaits_agents(last_status(reconcile, item), status);
+}
+
 /* Returns when to look again, or INT64_MAX. */
 static int64_t settle(struct reconcile *reconcile, struct tracked *item, const struct instant *now,
 		      bool last)
@@ -230,6 +241,8 @@ static int64_t settle(struct reconcile *reconcile, struct tracked *item, const s
 	if (object && starting(object) && !reconcile->not_stored.text[0])
 		return INT64_MAX;
 	status = build(reconcile, item, object, now);
+	if (is_early(reconcile, item, status, now))
+		return reconcile->grace_ns;
 	if (object)
 		follow(reconcile, item, object, status, now);
 	if (!last && !flips(item->full, status) && !status_equal(item->full, status) &&

@@ -20,7 +20,7 @@ core="controller/json_lines controller/list_split controller/watch_fsm controlle
 	agent/demangle agent/names agent/images agent/sideband_parse
 	lib/err lib/buf lib/caps lib/json lib/plan lib/plan_json lib/plan_delta lib/duration lib/utf8 lib/yaml lib/yaml_scalar lib/plan_hash lib/plan_parse lib/opamp lib/backoff
 	controller/hub_fsm agent/client_fsm controller/jwt controller/token_review
-	controller/token_cache controller/identity controller/kube_event"
+	controller/token_cache controller/identity controller/status_grace controller/kube_event"
 for module in $core; do
 	deny "$io|lib/(log|loop|http)\\.h" "$module.c" "$module.h"
 done

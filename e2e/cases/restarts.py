@@ -25,13 +25,26 @@ def _ended(checks, sentence, rig, start, want_s, tolerance_s=1.0):
     checks.near(sentence, (span[1] - start) / SECOND if span else 0, want_s, tolerance_s, " s")
 
 
+async def _reasons_until(rig, start, seconds):
+    """Every reason that the policy's Programmed has until then."""
+    reasons = set()
+    while time.time_ns() < start + seconds * SECOND:
+        for condition in rig.status("payments", "boost").get("conditions", []):
+            if condition["type"] == "Programmed":
+                reasons.add(condition["reason"])
+        await asyncio.sleep(0.02)
+    return reasons
+
+
 async def controller_killed_and_restarted(checks):
     rig, start = await _boosted("restart", "12s")
     await sleep_to(start, 4)
     rig.controller.kill()
     await sleep_to(start, 6)
     rig.controller.spawn()
-    await sleep_to(start, 9)
+    reasons = await _reasons_until(rig, start, 9)
+    checks.check("controller killed, started again: nobody is told that agents are missing, they come back",
+                 reasons == {"Confirmed"}, str(reasons))
     checks.check("controller killed, started again: the policy is Programmed again",
                  rig.condition("payments", "boost", "Programmed") == "True")
     await sleep_to(start, 15)
