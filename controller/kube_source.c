@@ -186,12 +186,12 @@ static const struct kube_watch_events events = {
 	.synced = on_synced,
 };
 
-static void on_stored(void *ctx)
+static void on_stored(void *ctx, enum object_kind kind, const char *ns, const char *name)
 {
 	struct kube_source *source = ctx;
 
 	if (source->complete)
-		reconcile_stored_later(source->reconcile);
+		reconcile_stored_later(source->reconcile, kind, ns, name);
 }
 
 /* --- life --- */

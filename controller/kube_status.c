@@ -2,7 +2,9 @@
 #include "controller/kube_status.h"
 
 #include <errno.h>
+#include <search.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 #include "controller/status.h"
@@ -14,10 +16,10 @@
 
 #define RETRY_FIRST_NS NSEC_PER_SEC
 #define RETRY_LAST_NS (30 * NSEC_PER_SEC)
+#define RETRY_GRID_NS (100 * NSEC_PER_MSEC)   /* thousands that fail are tried again together */
 #define UNANSWERED_LAST_NS (4 * NSEC_PER_SEC) /* when nobody listens, which burdens nobody */
 
-struct entry {
-	struct entry *next;
+struct kept {
 	struct kube_status *kube;
 	enum object_kind kind;
 	char *ns, *name, *uid;
@@ -26,14 +28,18 @@ struct entry {
 	json_t *sent;	/* on its way */
 	struct kube_call *call;
 	struct backoff backoff;
-	int64_t due_ns; /* of the next try */
+	int64_t due_ns;	 /* of the next try */
+	bool is_waiting; /* in the list of those that are */
+	LIST_ENTRY(kept) waiting;
 };
 
 struct kube_status {
 	struct kube_http *http;
-	struct entry *first;
+	void *entries; /* tsearch(3) */
+	LIST_HEAD(, kept) waiting;
 	uv_timer_t timer;
-	void (*stored)(void *ctx);
+	int64_t timer_ns; /* when it fires, while it is active */
+	void (*stored)(void *ctx, enum object_kind kind, const char *ns, const char *name);
 	void *ctx;
 	struct err failing; /* why; "" = it works */
 	struct metric *writes, *failures;
@@ -42,19 +48,37 @@ struct kube_status {
 
 /* --- entries --- */
 
-static struct entry **place(struct kube_status *kube, enum object_kind kind, const char *ns,
-			    const char *name)
+static int by_name(const void *a, const void *b)
 {
-	struct entry **at = &kube->first;
+	const struct kept *x = a, *y = b;
+	int r = (x->kind > y->kind) - (x->kind < y->kind);
 
-	while (*at && ((*at)->kind != kind || strcmp((*at)->name, name) != 0 ||
-		       strcmp((*at)->ns, ns) != 0))
-		at = &(*at)->next;
-	return at;
+	if (r == 0)
+		r = strcmp(x->ns, y->ns);
+	return r ? r : strcmp(x->name, y->name);
 }
 
-static void entry_free(struct entry *entry)
+static struct kept *lookup(const struct kube_status *kube, enum object_kind kind, const char *ns,
+			   const char *name)
 {
+	const struct kept wanted = { .kind = kind, .ns = (char *)ns, .name = (char *)name };
+	struct kept *const *found = tfind(&wanted, &kube->entries, by_name);
+
+	return found ? *found : NULL;
+}
+
+static void stop_waiting(struct kept *entry)
+{
+	if (entry->is_waiting)
+		LIST_REMOVE(entry, waiting);
+	entry->is_waiting = false;
+}
+
+static void entry_free(void *ptr)
+{
+	struct kept *entry = ptr;
+
+	stop_waiting(entry);
 	kube_call_cancel(entry->call);
 	json_decref(entry->stored);
 	json_decref(entry->wanted);
@@ -65,47 +89,45 @@ static void entry_free(struct entry *entry)
 	free(entry);
 }
 
-static void forget(struct entry **at)
+static void forget(struct kept *entry)
 {
-	struct entry *entry = *at;
-
-	*at = entry->next;
+	tdelete(entry, &entry->kube->entries, by_name);
 	entry_free(entry);
 }
 
 /* The entry of this very object; one of an earlier object of its name goes. */
-static struct entry *find(struct kube_status *kube, const struct object *object)
+static struct kept *find(struct kube_status *kube, const struct object *object)
 {
-	struct entry **at = place(kube, object->kind, object->ns, object->name);
+	struct kept *entry = lookup(kube, object->kind, object->ns, object->name);
 
-	if (*at && strcmp((*at)->uid, object->uid) != 0) {
-		forget(at);
+	if (entry && strcmp(entry->uid, object->uid) != 0) {
+		forget(entry);
 		return NULL;
 	}
-	return *at;
+	return entry;
 }
 
-static struct entry *find_or_add(struct kube_status *kube, const struct object *object)
+static struct kept *find_or_add(struct kube_status *kube, const struct object *object)
 {
-	struct entry *entry = find(kube, object);
+	struct kept *entry = find(kube, object);
 
 	if (entry)
 		return entry;
 	entry = xcalloc(1, sizeof(*entry));
 	entry->kube = kube;
-	entry->backoff.base_ns = RETRY_FIRST_NS;
 	entry->kind = object->kind;
 	entry->ns = xstrdup(object->ns);
 	entry->name = xstrdup(object->name);
 	entry->uid = xstrdup(object->uid);
-	entry->next = kube->first;
-	kube->first = entry;
+	entry->backoff.base_ns = RETRY_FIRST_NS;
+	if (!tsearch(entry, &kube->entries, by_name))
+		abort();
 	return entry;
 }
 
 /* --- writing --- */
 
-static char *path_of(const struct entry *entry)
+static char *path_of(const struct kept *entry)
 {
 	static const char query[] = "/status?fieldManager=" KUBE_FIELD_MANAGER "&force=true";
 
@@ -117,7 +139,7 @@ static char *path_of(const struct entry *entry)
 }
 
 /* The uid makes the write fail rather than create, when the object has gone meanwhile. */
-static char *body_of(const struct entry *entry, json_t *status)
+static char *body_of(const struct kept *entry, json_t *status)
 {
 	json_auto_t *body =
 		json_must(json_pack("{sssss{ssss}sO}", "apiVersion", PROFILING_API_VERSION, "kind",
@@ -136,7 +158,7 @@ static char *body_of(const struct entry *entry, json_t *status)
 
 static void on_done(void *ctx, const struct kube_answer *answer);
 
-static void send_status(struct entry *entry)
+static void send_status(struct kept *entry)
 {
 	cleanup(freep) char *path = path_of(entry);
 	cleanup(freep) char *body = NULL;
@@ -156,28 +178,53 @@ static void send_status(struct entry *entry)
 	entry->call = kube_http_send(entry->kube->http, &request);
 }
 
+static void on_timer(uv_timer_t *timer);
+
+static void arm(struct kube_status *kube, int64_t at_ns)
+{
+	if (uv_is_active((uv_handle_t *)&kube->timer) && kube->timer_ns <= at_ns)
+		return;
+	kube->timer_ns = at_ns;
+	uv_timer_start(&kube->timer, on_timer,
+		       (uint64_t)(MAX(at_ns - now_boot_ns(), 0) / NSEC_PER_MSEC + 1), 0);
+}
+
+/* Send what is wanted now, or when its next try is due. */
+static void send_or_wait(struct kept *entry)
+{
+	if (!entry->wanted || entry->call || entry->kube->closing)
+		return;
+	if (entry->due_ns <= now_boot_ns()) {
+		stop_waiting(entry);
+		send_status(entry);
+		return;
+	}
+	if (!entry->is_waiting)
+		LIST_INSERT_HEAD(&entry->kube->waiting, entry, waiting);
+	entry->is_waiting = true;
+	arm(entry->kube, entry->due_ns);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct kube_status *kube = timer->data;
-	int64_t now_ns = now_boot_ns(), next_ns = INT64_MAX;
+	struct kept *entry = LIST_FIRST(&kube->waiting);
 
-	for (struct entry *entry = kube->first; entry; entry = entry->next) {
-		if (!entry->wanted || entry->call)
-			continue;
-		if (entry->due_ns <= now_ns)
-			send_status(entry);
+	while (entry) {
+		struct kept *next = LIST_NEXT(entry, waiting);
+
+		if (!entry->wanted)
+			stop_waiting(entry);
 		else
-			next_ns = MIN(next_ns, entry->due_ns);
+			send_or_wait(entry);
+		entry = next;
 	}
-	if (next_ns != INT64_MAX)
-		uv_timer_start(timer, on_timer, (uint64_t)((next_ns - now_ns) / NSEC_PER_MSEC + 1),
-			       0);
 }
 
-static void on_failed(struct entry *entry, const struct kube_answer *answer)
+static void on_failed(struct kept *entry, const struct kube_answer *answer)
 {
 	struct kube_status *kube = entry->kube;
-	int64_t now_ns = now_boot_ns();
+	int64_t now_ns = now_boot_ns(), due_ns;
 	struct err err = answer->err;
 
 	if (!answer->failure)
@@ -190,34 +237,41 @@ static void on_failed(struct entry *entry, const struct kube_answer *answer)
 	kube->failing = err;
 	entry->backoff.cap_ns =
 		answer->failure == -ECONNREFUSED ? UNANSWERED_LAST_NS : RETRY_LAST_NS;
-	entry->due_ns = now_ns + backoff_next(&entry->backoff, now_ns, random_u64());
+	due_ns = now_ns + backoff_next(&entry->backoff, now_ns, random_u64());
+	entry->due_ns = due_ns + RETRY_GRID_NS - due_ns % RETRY_GRID_NS;
 	if (!entry->wanted)
 		entry->wanted = TAKE_PTR(entry->sent);
 }
 
+static void on_good(struct kept *entry)
+{
+	struct kube_status *kube = entry->kube;
+
+	json_decref(entry->stored);
+	entry->stored = TAKE_PTR(entry->sent);
+	entry->due_ns = 0;
+	backoff_reset(&entry->backoff);
+	if (kube->failing.text[0])
+		log_info("status can be written again");
+	kube->failing = (struct err)ERR_INIT;
+}
+
 static void on_done(void *ctx, const struct kube_answer *answer)
 {
-	struct entry *entry = ctx;
+	struct kept *entry = ctx;
 	struct kube_status *kube = entry->kube;
 	bool good = !answer->failure && answer->code == 200;
 	bool gone = !answer->failure && (answer->code == 404 || answer->code == 409);
 
 	entry->call = NULL;
-	if (good) {
-		json_decref(entry->stored);
-		entry->stored = TAKE_PTR(entry->sent);
-		entry->due_ns = 0;
-		backoff_reset(&entry->backoff);
-		if (kube->failing.text[0])
-			log_info("status can be written again");
-		kube->failing = (struct err)ERR_INIT;
-	} else if (!gone) {
-		on_failed(entry, answer);
-	}
-	json_decref(TAKE_PTR(entry->sent));
-	uv_timer_start(&kube->timer, on_timer, 0, 0);
 	if (good)
-		kube->stored(kube->ctx);
+		on_good(entry);
+	else if (!gone)
+		on_failed(entry, answer);
+	json_decref(TAKE_PTR(entry->sent));
+	send_or_wait(entry);
+	if (good)
+		kube->stored(kube->ctx, entry->kind, entry->ns, entry->name);
 }
 
 /* --- as a store --- */
@@ -231,7 +285,7 @@ static void store_identify(void *ctx, struct manifest_doc *doc, int64_t now_wall
 
 static const json_t *store_get(void *ctx, const struct object *object)
 {
-	const struct entry *entry = find(ctx, object);
+	const struct kept *entry = find(ctx, object);
 
 	return entry ? entry->stored : NULL;
 }
@@ -239,7 +293,7 @@ static const json_t *store_get(void *ctx, const struct object *object)
 static int store_put(void *ctx, const struct object *object, json_t *status, struct err *err)
 {
 	struct kube_status *kube = ctx;
-	struct entry *entry = find_or_add(kube, object);
+	struct kept *entry = find_or_add(kube, object);
 
 	(void)err;
 	if (status_equal(entry->call ? entry->sent : entry->stored, status)) {
@@ -250,17 +304,16 @@ static int store_put(void *ctx, const struct object *object, json_t *status, str
 		return -EINPROGRESS;
 	json_decref(entry->wanted);
 	entry->wanted = json_incref(status);
-	if (!entry->call && !kube->closing && entry->due_ns <= now_boot_ns())
-		send_status(entry);
+	send_or_wait(entry);
 	return -EINPROGRESS;
 }
 
 static void store_remove(void *ctx, enum object_kind kind, const char *ns, const char *name)
 {
-	struct entry **at = place(ctx, kind, ns, name);
+	struct kept *entry = lookup(ctx, kind, ns, name);
 
-	if (*at)
-		forget(at);
+	if (entry)
+		forget(entry);
 }
 
 static void store_sweep(void *ctx)
@@ -283,7 +336,7 @@ struct status_store kube_status_store(struct kube_status *kube)
 
 void kube_status_learn(struct kube_status *kube, const struct object *object, const json_t *status)
 {
-	struct entry *entry = find(kube, object);
+	struct kept *entry = find(kube, object);
 
 	if (entry || !json_is_object(status))
 		return;
@@ -301,11 +354,14 @@ bool kube_status_ok(const struct kube_status *kube, struct err *ret_why)
 /* --- life --- */
 
 struct kube_status *kube_status_new(struct uv_loop_s *loop, struct kube_http *http,
-				    void (*stored)(void *ctx), void *ctx, struct metrics *metrics)
+				    void (*stored)(void *ctx, enum object_kind kind, const char *ns,
+						   const char *name),
+				    void *ctx, struct metrics *metrics)
 {
 	struct kube_status *kube = xcalloc(1, sizeof(*kube));
 
 	kube->http = http;
+	LIST_INIT(&kube->waiting);
 	kube->stored = stored;
 	kube->ctx = ctx;
 	kube->writes = metrics_counter(metrics, "rubato_controller_status_patches_total",
@@ -328,7 +384,6 @@ void kube_status_close(struct kube_status *kube)
 	if (!kube || kube->closing)
 		return;
 	kube->closing = true;
-	while (kube->first)
-		forget(&kube->first);
+	tdestroy(TAKE_PTR(kube->entries), entry_free);
 	uv_close((uv_handle_t *)&kube->timer, on_closed);
 }

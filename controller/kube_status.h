@@ -15,9 +15,11 @@
 struct kube_status;
 struct metrics;
 
-/* `stored` is called when a status has reached the API. */
+/* `stored` is called when the status of an object has reached the API. */
 struct kube_status *kube_status_new(struct uv_loop_s *loop, struct kube_http *http,
-				    void (*stored)(void *ctx), void *ctx, struct metrics *metrics);
+				    void (*stored)(void *ctx, enum object_kind kind, const char *ns,
+						   const char *name),
+				    void *ctx, struct metrics *metrics);
 /* To be called before kube_http_close(); the memory goes when the loop has run its close callbacks. */
 void kube_status_close(struct kube_status *kube);
 

@@ -49,14 +49,6 @@ static void on_node_changed(void *ctx, const char *node)
 
 const struct hub_events reconcile_hub_events = { .node_changed = on_node_changed };
 
-void reconcile_stored_later(struct reconcile *reconcile)
-{
-	if (reconcile->closing)
-		return;
-	reconcile_run(reconcile);
-	reconcile_status_all(reconcile);
-}
-
 /* --- a run --- */
 
 static void compile_one(struct reconcile *reconcile, const char *dirty, int64_t now_ns)
@@ -106,6 +98,16 @@ static void on_run_timer(uv_timer_t *timer)
 
 	reconcile_run(reconcile);
 	reconcile_status_all(reconcile);
+}
+
+void reconcile_stored_later(struct reconcile *reconcile, enum object_kind kind, const char *ns,
+			    const char *name)
+{
+	const struct object *object = store_find(reconcile->store, kind, ns, name);
+
+	/* Thousands may be stored in one turn of the loop; one run does for all. */
+	if (!reconcile->closing && object && reconcile_is_starting(object))
+		uv_timer_start(&reconcile->run_timer, on_run_timer, 0, 0);
 }
 
 static void rearm(struct reconcile *reconcile, const struct instant *now, bool more)

@@ -51,8 +51,9 @@ const struct store *reconcile_store(const struct reconcile *reconcile);
  * over) is whose.  What was good of it before stays in force, and its status says so. */
 void reconcile_refuse(struct reconcile *reconcile, struct object *outline, const char *why);
 
-/* A status that was on its way is stored: what waited for it can go on. */
-void reconcile_stored_later(struct reconcile *reconcile);
+/* A status that was on its way is stored: a boost that waited for it begins in the next turn of the loop. */
+void reconcile_stored_later(struct reconcile *reconcile, enum object_kind kind, const char *ns,
+			    const char *name);
 
 /* Remove every object of the kind that is not in `keep`, as the source would. */
 void reconcile_sweep(struct reconcile *reconcile, enum object_kind kind,

@@ -109,6 +109,13 @@ static void keep_clock(struct reconcile *reconcile, struct tracked *item,
 	}
 }
 
+bool reconcile_is_starting(const struct object *object)
+{
+	return object->kind == OBJECT_POLICY && policy_is_boost(&object->policy) &&
+	       clock_is_of(&object->policy.clock, object->generation) &&
+	       !object->policy.clock.durable;
+}
+
 void reconcile_clocks(struct reconcile *reconcile, const struct instant *now)
 {
 	size_t active = 0;

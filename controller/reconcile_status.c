@@ -176,14 +176,6 @@ static void follow(struct reconcile *reconcile, struct tracked *item, const stru
 		reconcile_count_end(reconcile, item, OUTCOME_EXPIRED);
 }
 
-/* Has it a clock that is not stored yet? */
-static bool starting(const struct object *object)
-{
-	return object->kind == OBJECT_POLICY && policy_is_boost(&object->policy) &&
-	       clock_is_of(&object->policy.clock, object->generation) &&
-	       !object->policy.clock.durable;
-}
-
 static void note(const struct reconcile *reconcile, const struct tracked *item,
 		 const struct object *object, const json_t *status, const struct instant *now)
 {
@@ -238,7 +230,7 @@ static int64_t settle(struct reconcile *reconcile, struct tracked *item, const s
 		return INT64_MAX;
 	}
 	/* A status without the clock would take the place of the one that has it and is on its way. */
-	if (object && starting(object) && !reconcile->not_stored.text[0])
+	if (object && reconcile_is_starting(object) && !reconcile->not_stored.text[0])
 		return INT64_MAX;
 	status = build(reconcile, item, object, now);
 	if (is_early(reconcile, item, status, now))
