@@ -223,6 +223,11 @@ async def kubeconfigs(checks):
     await starts(checks, "insecure-skip-tls-verify", client, "--kubeconfig", insecure)
     await starts(checks, "a list in $KUBECONFIG: the first file wins, one that is not there is left out", client,
                  env={"KUBECONFIG": f"{client.path('nowhere')}:{first}:{second}"})
+    away = client.write("away", json.dumps({
+        "current-context": "away", "contexts": [{"name": "away", "context": {"cluster": "away"}}],
+        "clusters": [{"name": "away", "cluster": {"server": "https://127.0.0.1:1"}}]}))
+    await starts(checks, "--context wins over current-context", client, "--context", "x",
+                 env={"KUBECONFIG": f"{away}:{first}:{second}"})
     checks.check("no key is in the log", "PRIVATE" not in client.controller.log_text())
     client.finish()
 

@@ -186,10 +186,13 @@ async def a_plugin_gives_a_certificate(checks, cluster):
         json.dump(answer, file)
     cluster.controller.stop()
     cluster.controller_with("--kubeconfig", cluster.server.write_kubeconfig("third", {"exec": {
-        "apiVersion": answer["apiVersion"], "interactiveMode": "Never", "command": "cat", "args": [cluster.path("answer")]}}))
+        "apiVersion": answer["apiVersion"], "interactiveMode": "Never", "command": "cat", "args": [cluster.path("answer")]},
+        "as": "boss", "as-groups": ["system:masters"], "as-user-extra": {"example.com/team": ["red"]}}))
     cluster.ask("by-plugin")
     await cluster.works(checks, "a plugin gives a certificate, and the server takes it", "by-plugin")
-    checks.check("... as the user in it", cluster.server.audit("third") != [])
+    acting = [record.get("impersonatedUser", {}) for record in cluster.server.audit("third")]
+    checks.check("... as the user in it, who acts as another", acting and acting[-1].get("username") == "boss"
+                 and acting[-1].get("extra") == {"example.com/team": ["red"]}, str(acting[-1:]))
 
 
 async def certificates_rotate(checks):
