@@ -136,6 +136,45 @@ int fields_rate(const json_t *object, const char *path, const char *name, bool *
 	return 0;
 }
 
+#define DURATION_BYTES_MIN 2
+#define DURATION_BYTES_MAX 16
+#define DURATION_DIGITS 9 /* in a row */
+
+/* Past 1 to DURATION_DIGITS digits; NULL when there are none, or more. */
+static const char *skip_digits(const char *text)
+{
+	size_t nr = strspn(text, "0123456789");
+
+	return nr >= 1 && nr <= DURATION_DIGITS ? text + nr : NULL;
+}
+
+static const char *skip_unit(const char *text)
+{
+	static const char *const unit[] = { "h", "ms", "m", "s", "us", "ns" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(unit); i++)
+		if (strncmp(text, unit[i], strlen(unit[i])) == 0)
+			return text + strlen(unit[i]);
+	return NULL;
+}
+
+/* The pattern of the CRDs, which is narrower than Go's syntax: no signs, no bare points, no micro signs. */
+static bool is_plain_duration(const char *text)
+{
+	size_t len = strnlen(text, DURATION_BYTES_MAX + 1);
+
+	if (len < DURATION_BYTES_MIN || len > DURATION_BYTES_MAX)
+		return false;
+	while (text && *text) {
+		text = skip_digits(text);
+		if (text && *text == '.')
+			text = skip_digits(text + 1);
+		if (text)
+			text = skip_unit(text);
+	}
+	return text != NULL;
+}
+
 int fields_duration(const json_t *object, const char *path, const char *name, int64_t *ret_ns,
 		    struct err *err)
 {
@@ -149,6 +188,10 @@ int fields_duration(const json_t *object, const char *path, const char *name, in
 		*ret_ns = 0;
 		return 0;
 	}
+	if (!is_plain_duration(json_string_value(json)))
+		return err_set(err, -EINVAL,
+			       "%s.%s: \"%.64s\" is not a duration like 90s, 15m or 1h30m", path,
+			       name, json_string_value(json));
 	r = duration_parse(json_string_value(json), &ns, err);
 	if (r < 0)
 		return err_wrap(err, r, "%s.%s", path, name);

@@ -23,7 +23,8 @@ must_check int fields_get(const json_t *object, const char *path, const char *na
 must_check int fields_rate(const json_t *object, const char *path, const char *name, bool *ret_has,
 			   uint32_t *ret_hz, struct err *err);
 
-/* A duration within the bounds of a boost; 0 when absent. */
+/* A duration within the bounds of a boost, written as the CRDs want it (a number and a unit, more than once:
+ * "1h30m", "1.5m"); 0 when absent. */
 must_check int fields_duration(const json_t *object, const char *path, const char *name,
 			       int64_t *ret_ns, struct err *err);
 
