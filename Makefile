@@ -35,7 +35,8 @@ PARTS_lib := $(LIB)
 PARTS_bpf := $(LIB)
 PARTS_controller := $(LIB) $(filter-out %/main.o,$(CTL))
 PARTS_agent := $(LIB) $(filter-out %/main.o,$(AGENT))
-PARTS_control := $(LIB) $(filter-out %/main.o,$(CTL) $(AGENT))
+# Both sides together, without what each program has under the same name.
+PARTS_control := $(LIB) $(filter-out %/main.o %/settings.o %/daemon.o,$(CTL) $(AGENT))
 SIDES	:= lib bpf controller agent control
 UNIT	:= $(patsubst tests/%.c,$(B)/%,$(wildcard tests/unit/*/test_*.c))
 FUZZ	:= $(patsubst tests/%.c,$(B)/%,$(wildcard tests/fuzz/*/fuzz_*.c))

@@ -133,7 +133,7 @@ static struct part *part_get(struct node *node, const char *ns)
 		return part;
 	part = xcalloc(1, sizeof(*part));
 	part->ns = xstrdup(ns);
-	part->stale = true;
+	part->stale = part->changed = true;
 	GROW(node->part, node->part_nr);
 	memmove(&node->part[at + 1], &node->part[at], (node->part_nr - at) * sizeof(*node->part));
 	node->part[at] = part;
@@ -269,6 +269,18 @@ static void drop_empty_parts(struct node *node)
 	node->part_nr = nr;
 }
 
+static void remake_part(const struct compiler *compiler, const struct node *node, struct part *part,
+			const struct store *store, struct object_list pods, int64_t now_ns)
+{
+	struct plan before = part->plan;
+
+	part->plan = (struct plan){ 0 };
+	part_clear(part);
+	part_make(part, store, &compiler->options, node->name, pods, now_ns);
+	part->changed |= !plan_equal(&before, &part->plan);
+	plan_release(&before);
+}
+
 static void make_parts(const struct compiler *compiler, struct node *node,
 		       const struct store *store, int64_t now_ns)
 {
@@ -281,9 +293,8 @@ static void make_parts(const struct compiler *compiler, struct node *node,
 		nr = pods_of_same_ns(&pods, i);
 		if (!part->stale && part->next_end_ns > now_ns)
 			continue;
-		part_clear(part);
-		part_make(part, store, &compiler->options, node->name,
-			  (struct object_list){ &pods.object[i], nr }, now_ns);
+		remake_part(compiler, node, part, store,
+			    (struct object_list){ &pods.object[i], nr }, now_ns);
 	}
 	drop_empty_parts(node);
 }
@@ -316,6 +327,19 @@ void compiler_compile(struct compiler *compiler, const struct store *store, cons
 		compiler->cursor++;
 }
 
+void compiler_sent(struct compiler *compiler, const char *name, uint64_t seq)
+{
+	struct node *node = node_get(compiler, name);
+
+	for (size_t i = 0; i < node->part_nr; i++) {
+		struct part *part = node->part[i];
+
+		if (part->changed)
+			part->seq = seq;
+		part->changed = false;
+	}
+}
+
 void compile_node(const struct store *store, const struct compile_options *options,
 		  const char *node, int64_t now_ns, struct compile_result *ret_result)
 {
@@ -327,10 +351,8 @@ void compile_node(const struct store *store, const struct compile_options *optio
 
 /* --- what came of the policies --- */
 
-static const struct policy_summary *summary_on(const struct node *node, const char *ns,
-					       const char *policy)
+static const struct policy_summary *summary_in(const struct part *part, const char *policy)
 {
-	const struct part *part = part_find(node, ns);
 	const struct policy_tally *tally = part ? part_find_tally(part, policy) : NULL;
 
 	return tally ? &tally->summary : NULL;
@@ -341,7 +363,8 @@ void compiler_summary(const struct compiler *compiler, const char *ns, const cha
 {
 	*ret_summary = (struct policy_summary){ 0 };
 	for (size_t i = 0; i < compiler->node_nr; i++) {
-		const struct policy_summary *summary = summary_on(compiler->node[i], ns, policy);
+		const struct policy_summary *summary =
+			summary_in(part_find(compiler->node[i], ns), policy);
 
 		if (summary)
 			summary_add(ret_summary, summary);
@@ -349,15 +372,17 @@ void compiler_summary(const struct compiler *compiler, const char *ns, const cha
 }
 
 bool compiler_policy_node(const struct compiler *compiler, const char *ns, const char *policy,
-			  size_t *pos, const char **ret_node)
+			  size_t *pos, const char **ret_node, uint64_t *ret_seq)
 {
 	while (*pos < compiler->node_nr) {
 		const struct node *node = compiler->node[(*pos)++];
-		const struct policy_summary *summary = summary_on(node, ns, policy);
+		const struct part *part = part_find(node, ns);
+		const struct policy_summary *summary = summary_in(part, policy);
 
 		if (!summary || !summary->nodes)
 			continue;
 		*ret_node = node->name;
+		*ret_seq = part->seq;
 		return true;
 	}
 	return false;

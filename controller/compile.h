@@ -71,6 +71,9 @@ void compiler_compile(struct compiler *compiler, const struct store *store, cons
 		      int64_t now_ns, struct compile_result *ret_result);
 void compiler_forget(struct compiler *compiler, const char *node);
 
+/* The plan last compiled for `node` is wanted of its agent, as the hub's `seq`-th. */
+void compiler_sent(struct compiler *compiler, const char *node, uint64_t seq);
+
 /* The same from scratch. */
 void compile_node(const struct store *store, const struct compile_options *options,
 		  const char *node, int64_t now_ns, struct compile_result *ret_result);
@@ -92,9 +95,10 @@ struct policy_summary {
 void compiler_summary(const struct compiler *compiler, const char *ns, const char *policy,
 		      struct policy_summary *ret_summary);
 
-/* The nodes on which the policy selects a running pod, in order; returns false past the last one.
- */
+/* The nodes on which the policy selects a running pod, in order; returns false past the last one.  *ret_seq:
+ * which plan last changed something in the policy's namespace; an agent that has confirmed it has confirmed
+ * the policy, whatever else has changed on the node since. */
 bool compiler_policy_node(const struct compiler *compiler, const char *ns, const char *policy,
-			  size_t *pos, const char **ret_node);
+			  size_t *pos, const char **ret_node, uint64_t *ret_seq);
 
 #endif

@@ -339,7 +339,7 @@ void part_clear(struct part *part)
 		free(part->tally[i].policy);
 	free(part->tally);
 	plan_release(&part->plan);
-	*part = (struct part){ .ns = part->ns };
+	*part = (struct part){ .ns = part->ns, .changed = part->changed, .seq = part->seq };
 }
 
 const struct policy_tally *part_find_tally(const struct part *part, const char *policy)

@@ -15,13 +15,15 @@ struct policy_tally {
 struct part {
 	char *ns;
 	bool stale;	     /* to be made again */
+	bool changed;	     /* since compiler_sent() */
+	uint64_t seq;	     /* of the plan with which it last changed; 0 = none was sent yet */
 	int64_t next_end_ns; /* when the first of its boosts ends, or INT64_MAX */
 	struct plan plan;
 	struct policy_tally *tally; /* every policy of the namespace, by name */
 	size_t tally_nr;
 };
 
-/* Fill everything but ns.  `pods` are those of that namespace on `node`, by name. */
+/* Fill everything but ns, changed and seq.  `pods` are those of that namespace on `node`, by name. */
 void part_make(struct part *part, const struct store *store, const struct compile_options *options,
 	       const char *node, struct object_list pods, int64_t now_ns);
 

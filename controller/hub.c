@@ -251,6 +251,8 @@ bool hub_node_get(const struct hub *hub, const char *node, struct hub_node *ret_
 		.node = peer->name,
 		.state = hub_fsm_state(&peer->fsm, now_boot_ns()),
 		.error = peer->error,
+		.wanted_seq = peer->fsm.wanted_seq,
+		.applied_seq = peer->fsm.have_seq,
 		.clamped = peer->clamped,
 		.max_rate_hz = peer->max_rate_hz,
 	};

@@ -69,8 +69,11 @@ struct hub_node {
 	const char *node;
 	enum hub_state state;
 	char applied_hash[PLAN_HASH_HEX]; /* "" = none */
-	const char *error;		  /* "" = none */
-	bool clamped;			  /* by the agent's own ceiling */
+	uint64_t
+		wanted_seq; /* counts the plans wanted so far that were not equal to the one before */
+	uint64_t applied_seq; /* the latest of them that is confirmed; 0 = none that we know of */
+	const char *error;    /* "" = none */
+	bool clamped;	      /* by the agent's own ceiling */
 	uint32_t max_rate_hz; /* that ceiling, as the agent last reported; 0 = not said */
 };
 

@@ -21,6 +21,15 @@ static void set_hash(char *dst, const char *hash)
 	memmove(dst, hash, strlen(hash) + 1);
 }
 
+static void set_have(struct hub_fsm *fsm, const char *hash)
+{
+	if (same(hash, fsm->wanted))
+		fsm->have_seq = fsm->wanted_seq;
+	else if (!same(hash, fsm->have))
+		fsm->have_seq = 0;
+	set_hash(fsm->have, hash);
+}
+
 void hub_fsm_init(struct hub_fsm *fsm, uint32_t ttl_ms)
 {
 	*fsm = (struct hub_fsm){ .ttl_period_ns = ttl_ms * NSEC_PER_MSEC / 3 };
@@ -66,6 +75,8 @@ void hub_fsm_want(struct hub_fsm *fsm, const char *hash, bool has_boosts, bool c
 		return;
 	}
 	set_hash(fsm->wanted, hash);
+	fsm->wanted_seq++;
+	set_have(fsm, fsm->have);
 	wait_for_quiet(fsm, lane, now_ns);
 }
 
@@ -92,7 +103,7 @@ void hub_fsm_hello(struct hub_fsm *fsm, const char *have, bool is_new_process)
 {
 	fsm->phase = HUB_PHASE_READY;
 	fsm->session_due = true;
-	set_hash(fsm->have, have);
+	set_have(fsm, have);
 	/* Its clocks may have run out while it was alone. */
 	fsm->ttl_due = true;
 	if (is_new_process)
@@ -120,11 +131,13 @@ enum hub_verdict hub_fsm_answer(struct hub_fsm *fsm, const struct control_applie
 	fsm->timed_out = false;
 	if (applied->result != CONTROL_FAILED) {
 		set_hash(fsm->have, fsm->inflight_hash);
+		fsm->have_seq = fsm->inflight_seq;
+		set_have(fsm, fsm->have);
 		fsm->refused[0] = '\0';
 		forget_flight(fsm);
 		return HUB_VERDICT_APPLIED;
 	}
-	set_hash(fsm->have, applied->have);
+	set_have(fsm, applied->have);
 	if (fsm->inflight_delta &&
 	    (applied->reason == CONTROL_REASON_BASE || applied->reason == CONTROL_REASON_HASH)) {
 		fsm->inflight = false;
@@ -197,6 +210,7 @@ static enum hub_send take_plan(struct hub_fsm *fsm, bool has_base, int64_t now_n
 	fsm->waiting = fsm->must_full = false;
 	fsm->gen++;
 	set_hash(fsm->inflight_hash, fsm->wanted);
+	fsm->inflight_seq = fsm->wanted_seq;
 	fsm->ack_by = now_ns + HUB_ACK_NS;
 	/* A plan carries its boosts' clocks. */
 	fsm->ttl_due = false;

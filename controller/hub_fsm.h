@@ -55,12 +55,14 @@ struct hub_fsm {
 	int64_t ttl_period_ns, ttl_at;
 
 	char wanted[PLAN_HASH_HEX]; /* "" = nobody said */
+	uint64_t wanted_seq;	    /* how many contents have been wanted so far */
 	bool has_boosts;	    /* the wanted plan's, with time left */
 	bool waiting;		    /* for quiet */
 	enum hub_lane lane;
 	int64_t send_at, send_by;
 
 	bool inflight;
+	uint64_t inflight_seq;
 	int64_t gen; /* of the last plan sent */
 	char inflight_hash[PLAN_HASH_HEX];
 	bool inflight_delta;
@@ -69,6 +71,7 @@ struct hub_fsm {
 	bool must_full; /* the agent lacks the base */
 
 	char have[PLAN_HASH_HEX]; /* what the agent last confirmed; "" = nothing we know of */
+	uint64_t have_seq;	  /* what of all that was wanted is in it; 0 = not known */
 	char refused[PLAN_HASH_HEX];
 	int64_t refused_until;
 	bool timed_out; /* its last plan was never answered */

@@ -51,6 +51,15 @@ const struct hub_events reconcile_hub_events = { .node_changed = on_node_changed
 
 /* --- a run --- */
 
+static void want(struct reconcile *reconcile, const char *node, struct compile_result *result)
+{
+	struct hub_node state;
+
+	hub_set_plan(reconcile->hub, node, &result->plan, result->lane);
+	if (hub_node_get(reconcile->hub, node, &state))
+		compiler_sent(reconcile->compiler, node, state.wanted_seq);
+}
+
 static void compile_one(struct reconcile *reconcile, const char *dirty, int64_t now_ns)
 {
 	struct compile_result result;
@@ -68,7 +77,7 @@ static void compile_one(struct reconcile *reconcile, const char *dirty, int64_t 
 			 "default",
 			 LOG_STR("node", node), LOG_UINT("left_out", result.left_out));
 	if (reconcile->hub)
-		hub_set_plan(reconcile->hub, node, &result.plan, result.lane);
+		want(reconcile, node, &result);
 	plan_release(&result.plan);
 }
 

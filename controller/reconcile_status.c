@@ -71,12 +71,16 @@ static void count_agents_of(const struct reconcile *reconcile, const struct trac
 {
 	const char *node;
 	size_t pos = 0;
+	uint64_t seq;
 
-	while (compiler_policy_node(reconcile->compiler, item->ns, item->name, &pos, &node)) {
+	while (compiler_policy_node(reconcile->compiler, item->ns, item->name, &pos, &node, &seq)) {
 		struct hub_node state = { .state = HUB_ABSENT, .error = "" };
 
 		if (reconcile->hub)
 			(void)!hub_node_get(reconcile->hub, node, &state);
+		/* What it has yet to confirm is of other namespaces. */
+		if (state.state == HUB_PENDING && state.applied_seq >= seq)
+			state.state = HUB_APPLIED;
 		status_agents_add(agents, node, state.state, state.error);
 	}
 }

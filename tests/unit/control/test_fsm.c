@@ -88,6 +88,47 @@ static void one_plan_is_in_flight_and_the_latest_goes_next(void **state)
 	assert_string_equal(fsm.inflight_hash, hash_of(3));
 }
 
+static void it_is_known_how_much_of_what_was_wanted_is_confirmed(void **state)
+{
+	struct hub_fsm fsm;
+
+	(void)state;
+	ready(&fsm);
+	hub_fsm_want(&fsm, hash_of(1), false, false, HUB_LANE_NOW, 0);
+	hub_fsm_take(&fsm, false, 0);
+	hub_fsm_want(&fsm, hash_of(2), false, false, HUB_LANE_NOW, 0);
+	hub_fsm_want(&fsm, hash_of(2), false, false, HUB_LANE_NOW, 0);
+	assert_int_equal(fsm.wanted_seq, 2);
+	assert_int_equal(fsm.have_seq, 0);
+	answer(&fsm, CONTROL_REASON_NONE, 0);
+	assert_int_equal(fsm.have_seq, 1);
+	hub_fsm_want(&fsm, hash_of(1), false, false, HUB_LANE_NOW, 0);
+	assert_int_equal(fsm.have_seq, 3);
+	hub_fsm_want(&fsm, hash_of(4), false, false, HUB_LANE_NOW, 0);
+	hub_fsm_take(&fsm, true, 0);
+	answer(&fsm, CONTROL_REASON_APPLY, 0);
+	assert_int_equal(fsm.have_seq, 3);
+}
+
+static void an_agent_that_comes_back_with_something_else_has_confirmed_nothing(void **state)
+{
+	struct hub_fsm fsm;
+
+	(void)state;
+	ready(&fsm);
+	hub_fsm_want(&fsm, hash_of(1), false, false, HUB_LANE_NOW, 0);
+	hub_fsm_take(&fsm, false, 0);
+	answer(&fsm, CONTROL_REASON_NONE, 0);
+	hub_fsm_want(&fsm, hash_of(2), false, false, HUB_LANE_NOW, 0);
+	hub_fsm_connect(&fsm, 0);
+	hub_fsm_hello(&fsm, hash_of(1), false);
+	assert_int_equal(fsm.have_seq, 1);
+	hub_fsm_hello(&fsm, hash_of(9), false);
+	assert_int_equal(fsm.have_seq, 0);
+	hub_fsm_hello(&fsm, hash_of(2), false);
+	assert_int_equal(fsm.have_seq, 2);
+}
+
 static void a_delta_without_its_base_is_followed_by_the_full_plan(void **state)
 {
 	struct hub_fsm fsm;
@@ -382,6 +423,9 @@ int main(void)
 		cmocka_unit_test(a_boost_goes_out_at_once_and_takes_waiting_churn_along),
 		cmocka_unit_test(edits_wait_for_25_ms_of_quiet_but_never_longer_than_100_ms),
 		cmocka_unit_test(one_plan_is_in_flight_and_the_latest_goes_next),
+		cmocka_unit_test(it_is_known_how_much_of_what_was_wanted_is_confirmed),
+		cmocka_unit_test(
+			an_agent_that_comes_back_with_something_else_has_confirmed_nothing),
 		cmocka_unit_test(a_delta_without_its_base_is_followed_by_the_full_plan),
 		cmocka_unit_test(
 			refused_content_is_tried_again_after_five_minutes_or_by_a_new_process),

@@ -220,6 +220,7 @@ static void a_summary_counts_over_nodes_and_names_the_winner(void **state)
 	struct policy_summary summary;
 	const char *node = NULL;
 	struct fixture f;
+	uint64_t seq;
 	size_t pos = 0;
 
 	(void)state;
@@ -234,9 +235,44 @@ static void a_summary_counts_over_nodes_and_names_the_winner(void **state)
 	assert_true(summary.in_force);
 	assert_false(summary.has_part);
 	assert_string_equal(summary.winner, "high");
-	assert_true(compiler_policy_node(f.compiler, "a", "low", &pos, &node));
+	assert_true(compiler_policy_node(f.compiler, "a", "low", &pos, &node, &seq));
 	assert_string_equal(node, "n1");
-	assert_false(compiler_policy_node(f.compiler, "a", "low", &pos, &node));
+	assert_false(compiler_policy_node(f.compiler, "a", "low", &pos, &node, &seq));
+	end(&f);
+}
+
+/* The plan that an agent must have confirmed for policy a/boost. */
+static uint64_t seq_of_boost(const struct fixture *f)
+{
+	const char *node;
+	uint64_t seq = 0;
+	size_t pos = 0;
+
+	assert_true(compiler_policy_node(f->compiler, "a", "boost", &pos, &node, &seq));
+	return seq;
+}
+
+static void what_an_agent_must_confirm_is_what_changed_the_policys_namespace(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	give_policy(&f, "boost", "{\"sampleRateHz\": 100, \"duration\": \"60s\"}", 0);
+	compile(&f, SECOND);
+	compiler_sent(f.compiler, "n1", 5);
+	assert_int_equal(seq_of_boost(&f), 5);
+	give_pod(&f, "b", "new", "{}");
+	compile(&f, SECOND);
+	compiler_sent(f.compiler, "n1", 6);
+	assert_int_equal(seq_of_boost(&f), 5);
+	give_pod(&f, "a", "new", "{}");
+	compile(&f, SECOND);
+	compiler_sent(f.compiler, "n1", 7);
+	assert_int_equal(seq_of_boost(&f), 7);
+	compile(&f, 61 * SECOND);
+	compiler_sent(f.compiler, "n1", 8);
+	assert_int_equal(seq_of_boost(&f), 8);
 	end(&f);
 }
 
@@ -268,6 +304,7 @@ int main(void)
 		cmocka_unit_test(a_limit_of_duration_ends_a_boost_early),
 		cmocka_unit_test(more_boosts_than_steps_end_early_and_never_late),
 		cmocka_unit_test(a_summary_counts_over_nodes_and_names_the_winner),
+		cmocka_unit_test(what_an_agent_must_confirm_is_what_changed_the_policys_namespace),
 		cmocka_unit_test(pods_beyond_the_plan_are_counted),
 	};
 
