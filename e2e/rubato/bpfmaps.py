@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import struct
+import threading
 import time
 from collections import namedtuple
 
@@ -104,6 +105,49 @@ class SampleRows:
                 return time.time_ns()
             time.sleep(0.001)
         return None
+
+
+class RateLog:
+    """When each cgroup was sampled at which rate, from rows that grow; a thread of its own looks on."""
+
+    EACH_S = 0.02
+
+    def __init__(self, rows):
+        self._rows, self._last = rows, {}
+        self._seen = []  # (CLOCK_REALTIME ns, cgroup, Hz, samples since the look before)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        """Its log stays."""
+        self._over.set()
+        self._thread.join()
+        self._rows.close()
+
+    def _run(self):
+        while not self._over.wait(self.EACH_S):
+            self._look()
+
+    def _look(self):
+        now, time_ns = {}, time.time_ns()
+        for row in self._rows.read():
+            now[row.cgroup, row.rate_hz] = now.get((row.cgroup, row.rate_hz), 0) + row.samples
+        for key, samples in now.items():
+            before = self._last.get(key, 0)
+            if samples != before:  # fewer: a window was read out in between
+                self._seen.append((time_ns, *key, samples - before if samples > before else samples))
+        self._last = now
+
+    def of(self, cgroup, since_ns=0):
+        return [(time_ns, hz, samples) for time_ns, of, hz, samples in list(self._seen) if of == cgroup and time_ns >= since_ns]
+
+    def rates(self, cgroup, since_ns=0):
+        return sorted({hz for _, hz, _ in self.of(cgroup, since_ns)})
+
+    def last_at(self, cgroup, rate_hz):
+        """CLOCK_REALTIME ns, 0 = never."""
+        return max((time_ns for time_ns, hz, _ in self.of(cgroup) if hz == rate_hz), default=0)
 
 
 class Meter:

@@ -114,12 +114,12 @@ class KubeRig(Fleet):
         self.cluster.apply(_object("Namespace", name))
         self.namespaces.add(name)
 
-    def pod(self, namespace, name, labels=None):
+    def pod(self, namespace, name, labels=None, node=NODE):
         """As the scheduler and the kubelet do it: the pod gets a node, its cgroup is made, its status says that it runs."""
         if namespace not in self.namespaces:
             self.namespace(namespace)
         pod = Pod(self.root, namespace, name, labels)
-        pod.uid = self.cluster.schedule(namespace, name, labels=labels)
+        pod.uid = self.cluster.schedule(namespace, name, node, labels=labels)
         pod.path = cgroups.kubelet_path(self.root, pod.uid, pod.cid)
         pod.make()
         self.pods.append(pod)
