@@ -212,14 +212,22 @@ static int64_t write_status(struct reconcile *reconcile, struct tracked *item, j
 	return INT64_MAX;
 }
 
-/* Is it too early to say this? */
-static bool is_early(struct reconcile *reconcile, const struct tracked *item, const json_t *status,
-		     const struct instant *now)
+/* Until when it is too early to say this; 0 = it is not. */
+static int64_t early_until(struct reconcile *reconcile, struct tracked *item, const json_t *status,
+			   const struct instant *now)
 {
+	int64_t until_ns;
+
 	if (!reconcile->grace_ns)
 		reconcile->grace_ns = now->boot_ns + STATUS_GRACE_NS;
-	return now->boot_ns < reconcile->grace_ns &&
-	       status_awaits_agents(last_status(reconcile, item), status);
+	if (!status_awaits_agents(last_status(reconcile, item), status)) {
+		item->behind_ns = 0;
+		return 0;
+	}
+	if (!item->behind_ns)
+		item->behind_ns = now->boot_ns;
+	until_ns = MAX(reconcile->grace_ns, item->behind_ns + STATUS_CATCH_UP_NS);
+	return now->boot_ns < until_ns ? until_ns : 0;
 }
 
 /* Returns when to look again, or INT64_MAX. */
@@ -228,6 +236,7 @@ static int64_t settle(struct reconcile *reconcile, struct tracked *item, const s
 {
 	const struct object *object = reconcile_object(reconcile, item);
 	json_auto_t *status = NULL;
+	int64_t early_ns;
 
 	if (!subject_of(reconcile, item)) {
 		item->dirty = false;
@@ -237,8 +246,9 @@ static int64_t settle(struct reconcile *reconcile, struct tracked *item, const s
 	if (object && reconcile_is_starting(object) && !reconcile->not_stored.text[0])
 		return INT64_MAX;
 	status = build(reconcile, item, object, now);
-	if (is_early(reconcile, item, status, now))
-		return reconcile->grace_ns;
+	early_ns = early_until(reconcile, item, status, now);
+	if (early_ns)
+		return early_ns;
 	if (object)
 		follow(reconcile, item, object, status, now);
 	if (!last && !flips(item->full, status) && !status_equal(item->full, status) &&

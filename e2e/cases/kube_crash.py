@@ -4,6 +4,7 @@ something.  A real API server, a real agent."""
 
 import asyncio
 import base64
+import datetime
 import json
 import time
 import urllib.request
@@ -200,6 +201,23 @@ def compact(server):
     ask("compaction", {"revision": revision, "physical": True})
 
 
+def check_steady(checks, rig, name):
+    """A policy of another namespace is not written to while pods come and go on its node."""
+    began = time.time()
+    time.sleep(1)
+    for _ in range(4):
+        pod = rig.pod("busy", "p").burn(5)
+        time.sleep(0.3)
+        rig.delete_pod(pod)
+    writes = [r["requestReceivedTimestamp"] for r in rig.server.audit(USER) if r["verb"] == "patch"
+              and r["objectRef"].get("name") == name and since(r) > began]
+    checks.check("a policy's status is not written while pods of others come and go", not writes, str(writes))
+
+
+def since(record):
+    return datetime.datetime.fromisoformat(record["requestReceivedTimestamp"].replace("Z", "+00:00")).timestamp()
+
+
 async def etcd_is_compacted_under_the_watch(checks):
     """The controller is cut off while the world changes, its history goes, and the API server, which remembers it, starts anew."""
     if not (rig := make_rig(checks, "etcd compacted under the watch", "kube-compact")):
@@ -209,6 +227,7 @@ async def etcd_is_compacted_under_the_watch(checks):
     pod, going = rig.pod("payments", "p", labels={"app": "a"}).burn(60), rig.pod("payments", "going").burn(5)
     rig.boost("payments", "boost", 100, "2m", selector={"matchLabels": {"app": "a"}})
     checks.check("before: the boost is Programmed", wait_until(lambda: rig.programmed("payments", "boost"), SETTLED_S))
+    await asyncio.to_thread(check_steady, checks, rig, "boost")
     rows = SampleRows(rig.agent.process.pid)
     proxy.cut = True
     rig.delete_pod(going)
