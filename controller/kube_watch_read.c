@@ -28,7 +28,7 @@ static bool read_line(struct kube_watch *watch)
 			fail(watch, &watch->broken);
 		return false;
 	}
-	if (watch_read_line(line, len, &read, &err) < 0)
+	if (watch_read_line(line, len, object_keep(watch->resource->kind), &read, &err) < 0)
 		fail(watch, &err);
 	else
 		kube_watch_step(watch, &read.event, read.object);
@@ -49,8 +49,13 @@ static bool read_part(struct kube_watch *watch)
 		watch_read_release(&watch->page);
 		r = watch_read_metadata(text, len, &watch->page, &err);
 	} else if (r == 0 && part == LIST_ITEM && watch->state.now == WATCH_ASK_LIST) {
-		r = watch_read_item(text, len, object_kind_name(watch->resource->kind),
-				    watch->resource->api_version, &read, &err);
+		const struct watch_item_kind kind = {
+			.name = object_kind_name(watch->resource->kind),
+			.api_version = watch->resource->api_version,
+			.keep = object_keep(watch->resource->kind),
+		};
+
+		r = watch_read_item(text, len, &kind, &read, &err);
 		if (r == 0)
 			kube_watch_step(watch, &read.event, read.object);
 		watch_read_release(&read);

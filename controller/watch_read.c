@@ -77,11 +77,29 @@ static enum watch_event_type type_of(const char *type)
 	return WATCH_STRANGE;
 }
 
-int watch_read_line(const char *text, size_t len, struct watch_read *ret_read, struct err *err)
+/* The text, or what `keep` names of it. */
+static int parse(const char *text, size_t len, const struct json_keep *keep, json_t **ret_root,
+		 struct err *err)
+{
+	cleanup(freep) char *kept = NULL;
+	int r;
+
+	if (!keep)
+		return json_parse_bounded(text, len, LIMIT_KUBE_OBJECT_DEPTH, ret_root, err);
+	kept = xmalloc(len);
+	r = json_prune(text, len, keep, LIMIT_KUBE_OBJECT_DEPTH, kept, &len, err);
+	return r < 0 ? r : json_parse_bounded(kept, len, LIMIT_KUBE_OBJECT_DEPTH, ret_root, err);
+}
+
+int watch_read_line(const char *text, size_t len, const struct json_keep *keep,
+		    struct watch_read *ret_read, struct err *err)
 {
 	struct watch_read read = { 0 };
 	json_t *object, *metadata;
-	int r = json_parse_bounded(text, len, LIMIT_KUBE_OBJECT_DEPTH, &read.root, err);
+	const struct json_keep line[] = { { .name = "type" },
+					  { .name = "object", .member = keep },
+					  { .name = NULL } };
+	int r = parse(text, len, keep ? line : NULL, &read.root, err);
 
 	if (r < 0)
 		return r;
@@ -107,17 +125,17 @@ int watch_read_line(const char *text, size_t len, struct watch_read *ret_read, s
 	return 0;
 }
 
-int watch_read_item(const char *text, size_t len, const char *kind, const char *api_version,
+int watch_read_item(const char *text, size_t len, const struct watch_item_kind *kind,
 		    struct watch_read *ret_read, struct err *err)
 {
 	struct watch_read read = { .event.type = WATCH_ITEM };
-	int r = json_parse_bounded(text, len, LIMIT_KUBE_OBJECT_DEPTH, &read.root, err);
+	int r = parse(text, len, kind->keep, &read.root, err);
 
 	if (r < 0)
 		return r;
 	read.object = read.root;
-	json_object_set_new(read.object, "kind", json_must(json_string(kind)));
-	json_object_set_new(read.object, "apiVersion", json_must(json_string(api_version)));
+	json_object_set_new(read.object, "kind", json_must(json_string(kind->name)));
+	json_object_set_new(read.object, "apiVersion", json_must(json_string(kind->api_version)));
 	*ret_read = read;
 	return 0;
 }

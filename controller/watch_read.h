@@ -4,6 +4,7 @@
 
 /* What the API server sends on a watch or list, as events of watch_fsm.h.  Pure. */
 
+#include "controller/json_prune.h"
 #include "controller/watch_fsm.h"
 #include "lib/base.h"
 #include "lib/err.h"
@@ -18,15 +19,19 @@ struct watch_read {
 
 void watch_read_release(struct watch_read *read);
 
-/* One line of a watch.  -EINVAL when it is not JSON of a watch event; what is of an unknown type is
- * WATCH_STRANGE. */
-must_check int watch_read_line(const char *text, size_t len, struct watch_read *ret_read,
-			       struct err *err);
+/* One line of a watch; of its object only what `keep` names (NULL = all).  -EINVAL when it is not JSON of a watch
+ * event; what is of an unknown type is WATCH_STRANGE. */
+must_check int watch_read_line(const char *text, size_t len, const struct json_keep *keep,
+			       struct watch_read *ret_read, struct err *err);
 
-/* One item of a list; `kind` and `api_version`, which items lack, are put in. */
-must_check int watch_read_item(const char *text, size_t len, const char *kind,
-			       const char *api_version, struct watch_read *ret_read,
-			       struct err *err);
+struct watch_item_kind {
+	const char *name, *api_version; /* which items of a list lack: they are put in */
+	const struct json_keep *keep;	/* NULL = all */
+};
+
+/* One item of a list. */
+must_check int watch_read_item(const char *text, size_t len, const struct watch_item_kind *kind,
+			       struct watch_read *ret_read, struct err *err);
 
 /* A list's metadata, as WATCH_PAGE. */
 must_check int watch_read_metadata(const char *text, size_t len, struct watch_read *ret_read,

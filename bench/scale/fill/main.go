@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // fill puts the objects of a large cluster into an etcd that no API server uses yet, as the API server would
-// store them.  What it writes depends on its arguments only.  It prints the bytes of a pod.
+// store them: in protobuf, which it reads ten times as fast as JSON.  What is written depends on the arguments only.
+// It prints the bytes of a pod as JSON.
 package main
 
 import (
@@ -19,6 +20,10 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	"k8s.io/client-go/kubernetes/scheme"
 )
 
 //go:embed pod.json
@@ -35,7 +40,21 @@ const (
 	batchPuts = 100 // below etcd's limits of 128 operations and 1.5 MiB
 )
 
-type put struct{ key, value string }
+var stored = protobuf.NewSerializer(scheme.Scheme, scheme.Scheme)
+
+type put struct{ key, text string }
+
+// As it is stored; `object` is an empty one of its kind.
+func (p put) value(object runtime.Object) string {
+	if err := json.Unmarshal([]byte(p.text), object); err != nil {
+		log.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := stored.Encode(object, &out); err != nil {
+		log.Fatal(err)
+	}
+	return out.String()
+}
 
 func compact(text []byte) string {
 	var out bytes.Buffer
@@ -88,11 +107,7 @@ func pod(template string, i, namespaces, nodes int) put {
 	return put{"/registry/pods/" + ns + "/" + full, replace.Replace(template)}
 }
 
-func store(client *clientv3.Client, batch []put) {
-	ops := make([]clientv3.Op, len(batch))
-	for i, p := range batch {
-		ops[i] = clientv3.OpPut(p.key, p.value)
-	}
+func store(client *clientv3.Client, ops []clientv3.Op) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if _, err := client.Txn(ctx).Then(ops...).Commit(); err != nil {
@@ -100,19 +115,20 @@ func store(client *clientv3.Client, batch []put) {
 	}
 }
 
-// make(i) for 0 <= i < nr, written by all writers together.
-func fill(client *clientv3.Client, nr int, make func(i int) put) {
+// Write make(i) for 0 <= i < nr, by all writers together; `empty` makes an object of their kind.
+func fill(client *clientv3.Client, nr int, empty func() runtime.Object, make func(i int) put) {
 	var wait sync.WaitGroup
 	for w := 0; w < writers; w++ {
 		wait.Add(1)
 		go func() {
 			defer wait.Done()
 			for first := w * batchPuts; first < nr; first += writers * batchPuts {
-				var batch []put
+				var ops []clientv3.Op
 				for i := first; i < min(first+batchPuts, nr); i++ {
-					batch = append(batch, make(i))
+					p := make(i)
+					ops = append(ops, clientv3.OpPut(p.key, p.value(empty())))
 				}
-				store(client, batch)
+				store(client, ops)
 			}
 		}()
 	}
@@ -131,8 +147,11 @@ func main() {
 	}
 	defer client.Close()
 	podText, nodeText, namespaceText := compact(podJSON), compact(nodeJSON), compact(namespaceJSON)
-	fill(client, *namespaces, func(i int) put { return namespace(namespaceText, i) })
-	fill(client, *nodes, func(i int) put { return node(nodeText, i) })
-	fill(client, *pods, func(i int) put { return pod(podText, i, *namespaces, *nodes) })
-	fmt.Println(len(pod(podText, 0, *namespaces, *nodes).value))
+	fill(client, *namespaces, func() runtime.Object { return &corev1.Namespace{} },
+		func(i int) put { return namespace(namespaceText, i) })
+	fill(client, *nodes, func() runtime.Object { return &corev1.Node{} },
+		func(i int) put { return node(nodeText, i) })
+	fill(client, *pods, func() runtime.Object { return &corev1.Pod{} },
+		func(i int) put { return pod(podText, i, *namespaces, *nodes) })
+	fmt.Println(len(pod(podText, 0, *namespaces, *nodes).text))
 }

@@ -28,7 +28,7 @@ static uint64_t cut(const char *text, size_t len, size_t piece)
 			for (size_t i = 0; i < n; i++)
 				sum = sum * 31 + (unsigned char)line[i];
 			sum++;
-			if (watch_read_line(line, n, &read, &err) == 0)
+			if (watch_read_line(line, n, NULL, &read, &err) == 0)
 				watch_read_release(&read);
 		}
 	}

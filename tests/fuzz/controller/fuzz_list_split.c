@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint64_t cut(const char *text, size_t len, size_t piece)
 {
+	static const struct watch_item_kind kind = { .name = "Pod", .api_version = "v1" };
 	struct list_split split;
 	struct err err = ERR_INIT;
 	enum list_part part = LIST_MORE;
@@ -30,7 +31,7 @@ static uint64_t cut(const char *text, size_t len, size_t piece)
 			for (size_t i = 0; i < n; i++)
 				sum = sum * 31 + (unsigned char)got[i];
 			sum += part;
-			if ((part == LIST_ITEM ? watch_read_item(got, n, "Pod", "v1", &read, &err)
+			if ((part == LIST_ITEM ? watch_read_item(got, n, &kind, &read, &err)
 					       : watch_read_metadata(got, n, &read, &err)) == 0)
 				watch_read_release(&read);
 		}
