@@ -7,6 +7,8 @@ struct kube_curl {
 	uv_loop_t *loop;
 	CURLM *multi;
 	uv_timer_t timer;
+	uv_idle_t
+		soon; /* in place of a timer of 0, which would fire in the same turn again and again */
 	void (*turn)(void *ctx);
 	void *ctx;
 };
@@ -45,14 +47,22 @@ static void on_timer(uv_timer_t *timer)
 	work(timer->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
+static void on_soon(uv_idle_t *soon)
+{
+	uv_idle_stop(soon);
+	work(soon->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
 static int set_timer(CURLM *multi, long wait_ms, void *ctx)
 {
 	struct kube_curl *curl = ctx;
 
 	(void)multi;
-	if (wait_ms < 0)
-		uv_timer_stop(&curl->timer);
-	else
+	uv_timer_stop(&curl->timer);
+	uv_idle_stop(&curl->soon);
+	if (wait_ms == 0)
+		uv_idle_start(&curl->soon, on_soon);
+	else if (wait_ms > 0)
 		uv_timer_start(&curl->timer, on_timer, (uint64_t)wait_ms, 0);
 	return 0;
 }
@@ -102,7 +112,8 @@ struct kube_curl *kube_curl_new(struct uv_loop_s *loop, void (*turn)(void *ctx),
 	if (!curl->multi)
 		abort();
 	uv_timer_init(loop, &curl->timer);
-	curl->timer.data = curl;
+	uv_idle_init(loop, &curl->soon);
+	curl->timer.data = curl->soon.data = curl;
 	curl_multi_setopt(curl->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
 	curl_multi_setopt(curl->multi, CURLMOPT_SOCKETDATA, curl);
 	curl_multi_setopt(curl->multi, CURLMOPT_TIMERFUNCTION, set_timer);
@@ -110,7 +121,7 @@ struct kube_curl *kube_curl_new(struct uv_loop_s *loop, void (*turn)(void *ctx),
 	return curl;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_soon_closed(uv_handle_t *handle)
 {
 	free(handle->data);
 }
@@ -119,7 +130,8 @@ void kube_curl_close(struct kube_curl *curl)
 {
 	curl->turn = NULL;
 	curl_multi_cleanup(curl->multi);
-	uv_close((uv_handle_t *)&curl->timer, on_timer_closed);
+	uv_close((uv_handle_t *)&curl->timer, NULL);
+	uv_close((uv_handle_t *)&curl->soon, on_soon_closed);
 }
 
 CURLM *kube_curl_multi(struct kube_curl *curl)

@@ -145,11 +145,12 @@ static void on_remove(void *ctx, enum object_kind kind, const char *ns, const ch
 	reconcile_source_events.sink.remove(source->reconcile, kind, ns, name);
 }
 
-static void on_sweep(void *ctx, enum object_kind kind, const struct key_set *keep)
+static bool on_sweep(void *ctx, enum object_kind kind, const struct key_set *keep,
+		     struct sweep_at *at)
 {
 	struct kube_source *source = ctx;
 
-	reconcile_sweep(source->reconcile, kind, keep);
+	return reconcile_sweep(source->reconcile, kind, keep, at);
 }
 
 /* Nothing is compiled before everything is known: a plan without the pods would end their boosts. */

@@ -85,9 +85,16 @@ static void remove_one(struct kube_watch *watch, const json_t *json)
 	watch->events->remove(watch->ctx, watch->resource->kind, ns ? ns : "", name);
 }
 
+/* Until all that did not come is removed, nothing further is read. */
 static void commit(struct kube_watch *watch)
 {
-	watch->events->sweep(watch->ctx, watch->resource->kind, &watch->seen);
+	watch->sweeping = true;
+}
+
+void kube_watch_swept(struct kube_watch *watch)
+{
+	watch->sweeping = false;
+	sweep_at_release(&watch->swept);
 	key_set_release(&watch->seen);
 	watch->syncing = false;
 	watch->changed = true;
@@ -194,7 +201,7 @@ static void cancel(struct kube_watch *watch)
 {
 	kube_call_cancel(TAKE_PTR(watch->call));
 	uv_timer_stop(&watch->timer);
-	uv_timer_stop(&watch->slice);
+	uv_idle_stop(&watch->slice);
 	watch->over = false;
 	json_lines_reset(&watch->lines);
 	list_split_reset(&watch->split);
@@ -225,6 +232,8 @@ static void act(struct kube_watch *watch, const struct watch_do *todo, json_t *o
 	if (todo->commit)
 		commit(watch);
 	if (todo->begin) {
+		watch->sweeping = false;
+		sweep_at_release(&watch->swept);
 		key_set_reset(&watch->seen, random_u64(), random_u64());
 		watch->syncing = true;
 	}
@@ -236,6 +245,8 @@ static void act(struct kube_watch *watch, const struct watch_do *todo, json_t *o
 	}
 	if (todo->wait_ns)
 		arm(watch, todo->wait_ns);
+	if (watch->sweeping)
+		kube_watch_go_on(watch);
 	watch->end_err = (struct err)ERR_INIT;
 }
 
@@ -251,7 +262,7 @@ void kube_watch_step(struct kube_watch *watch, const struct watch_event *event, 
 
 bool kube_watch_synced(const struct kube_watch *watch)
 {
-	return watch->state.synced;
+	return watch->state.synced && !watch->sweeping;
 }
 
 bool kube_watch_ok(const struct kube_watch *watch, struct err *ret_why)
@@ -306,7 +317,7 @@ struct kube_watch *kube_watch_new(struct uv_loop_s *loop, struct kube_http *http
 	list_split_init(&watch->split, LIMIT_KUBE_OBJECT_BYTES);
 	make_metrics(watch, metrics);
 	uv_timer_init(loop, &watch->timer);
-	uv_timer_init(loop, &watch->slice);
+	uv_idle_init(loop, &watch->slice);
 	watch->timer.data = watch->slice.data = watch;
 	watch->open_handles = 2;
 	arm(watch, 0);
@@ -322,6 +333,7 @@ static void on_closed(uv_handle_t *handle)
 	json_lines_release(&watch->lines);
 	list_split_release(&watch->split);
 	watch_read_release(&watch->page);
+	sweep_at_release(&watch->swept);
 	key_set_release(&watch->seen);
 	key_set_release(&watch->told);
 	free(watch);

@@ -26,8 +26,9 @@ struct kube_watch_events {
 	 * (object_outline()) over.  Other kinds are only logged. */
 	void (*refuse)(void *ctx, struct object *outline, const json_t *status, const char *why);
 	void (*remove)(void *ctx, enum object_kind kind, const char *ns, const char *name);
-	/* Remove all objects of the kind that are not in `keep`. */
-	void (*sweep)(void *ctx, enum object_kind kind, const struct key_set *keep);
+	/* Remove objects of the kind that are not in `keep`: a few, from `at` on.  True when that was all. */
+	bool (*sweep)(void *ctx, enum object_kind kind, const struct key_set *keep,
+		      struct sweep_at *at);
 	/* A slice of changes is over.  Not told during a sync. */
 	void (*settled)(void *ctx);
 	/* A sync is over: everything that is there has been told. */

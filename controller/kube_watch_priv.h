@@ -21,6 +21,8 @@ struct kube_watch {
 	struct key_set seen; /* of the sync under way */
 	struct key_set told; /* whose refusal is logged */
 	bool syncing, changed, closing;
+	bool sweeping; /* a sync is over, but for removing what did not come */
+	struct sweep_at swept;
 	struct kube_call *call;
 	int64_t call_ns; /* when the last request that has ended was begun */
 	struct json_lines lines;
@@ -31,13 +33,20 @@ struct kube_watch {
 	struct watch_event end;
 	struct err end_err, last_err; /* of this request; of the last that failed, until a sync */
 	uv_timer_t timer;	      /* deadline or wait */
-	uv_timer_t slice;	      /* the rest of what has come */
+	uv_idle_t
+		slice; /* the rest of what has come; a timer of 0 would fire in the same turn again */
 	int open_handles;
 	struct metric *objects, *refused, *lists, *errors;
 };
 
 /* Something happened.  `object` is that of the event, or NULL; borrowed. */
 void kube_watch_step(struct kube_watch *watch, const struct watch_event *event, json_t *object);
+
+/* Drain again at the next turn. */
+void kube_watch_go_on(struct kube_watch *watch);
+
+/* All that was to be removed after a sync is: go on. */
+void kube_watch_swept(struct kube_watch *watch);
 
 /* Read what is there for a while; the rest is read in the next turn of the loop, and until then the server
  * waits. */

@@ -89,9 +89,15 @@ static void read_end(struct kube_watch *watch)
 	watch_read_release(&page);
 }
 
-static void on_slice(uv_timer_t *timer)
+static void on_slice(uv_idle_t *slice)
 {
-	kube_watch_drain(timer->data);
+	uv_idle_stop(slice);
+	kube_watch_drain(slice->data);
+}
+
+void kube_watch_go_on(struct kube_watch *watch)
+{
+	uv_idle_start(&watch->slice, on_slice);
 }
 
 static bool read_one(struct kube_watch *watch)
@@ -101,15 +107,25 @@ static bool read_one(struct kube_watch *watch)
 	return watch->state.now != WATCH_ASK_NOTHING && read_line(watch);
 }
 
+/* Returns false when nothing is left to do with what is there. */
+static bool do_one(struct kube_watch *watch)
+{
+	if (!watch->sweeping)
+		return read_one(watch);
+	if (watch->events->sweep(watch->ctx, watch->resource->kind, &watch->seen, &watch->swept))
+		kube_watch_swept(watch);
+	return true;
+}
+
 void kube_watch_drain(struct kube_watch *watch)
 {
 	int64_t end_ns = now_boot_ns() + SLICE_NS;
 	bool more;
 
-	while ((more = read_one(watch)) && now_boot_ns() < end_ns)
+	while ((more = do_one(watch)) && now_boot_ns() < end_ns)
 		;
 	if (more)
-		uv_timer_start(&watch->slice, on_slice, 0, 0);
+		kube_watch_go_on(watch);
 	else if (watch->over)
 		read_end(watch);
 	if (watch->call)

@@ -135,7 +135,8 @@ static void rearm(struct reconcile *reconcile, const struct instant *now, bool m
 		return;
 	}
 	wait_ms = (next_ns - now_boot_ns() + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
-	uv_timer_start(&reconcile->run_timer, on_run_timer, (uint64_t)MAX(wait_ms, 0), 0);
+	/* At least 1: a timer of 0 fires in the same turn of the loop again, before anybody else's. */
+	uv_timer_start(&reconcile->run_timer, on_run_timer, (uint64_t)MAX(wait_ms, 1), 0);
 }
 
 static void count_policies(struct reconcile *reconcile)

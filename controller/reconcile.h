@@ -55,9 +55,10 @@ void reconcile_refuse(struct reconcile *reconcile, struct object *outline, const
 void reconcile_stored_later(struct reconcile *reconcile, enum object_kind kind, const char *ns,
 			    const char *name);
 
-/* Remove every object of the kind that is not in `keep`, as the source would. */
-void reconcile_sweep(struct reconcile *reconcile, enum object_kind kind,
-		     const struct key_set *keep);
+/* Remove objects of the kind that are not in `keep`, as the source would: pods some thousands at a time, others all at
+ * once.  True when that was the last of them; else to be called again, before any other pod changes. */
+bool reconcile_sweep(struct reconcile *reconcile, enum object_kind kind, const struct key_set *keep,
+		     struct sweep_at *at);
 
 /* All manifests were read and none is refused: statuses of objects that are no more can go. */
 void reconcile_source_complete(struct reconcile *reconcile);

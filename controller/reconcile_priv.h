@@ -42,6 +42,8 @@ struct reconcile {
 
 void reconcile_now(const struct reconcile *reconcile, struct instant *ret_now);
 void reconcile_run(struct reconcile *reconcile);
+void reconcile_remove(struct reconcile *reconcile, enum object_kind kind, const char *ns,
+		      const char *name);
 
 /* Start, restore, clamp and store the clocks of boosts. */
 void reconcile_clocks(struct reconcile *reconcile, const struct instant *now);

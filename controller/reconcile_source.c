@@ -90,9 +90,9 @@ void reconcile_refuse(struct reconcile *reconcile, struct object *outline, const
 			 LOG_INT("in_force", item->generation), LOG_STR("why", why));
 }
 
-static void on_remove(void *ctx, enum object_kind kind, const char *ns, const char *name)
+void reconcile_remove(struct reconcile *reconcile, enum object_kind kind, const char *ns,
+		      const char *name)
 {
-	struct reconcile *reconcile = ctx;
 	struct tracked *item = tracked_find(&reconcile->tracked, kind, ns, name);
 	struct touch touch;
 
@@ -108,72 +108,9 @@ static void on_remove(void *ctx, enum object_kind kind, const char *ns, const ch
 	reconcile->statuses.ops->remove(reconcile->statuses.ctx, kind, ns, name);
 }
 
-struct key {
-	char *ns, *name;
-};
-
-static void unless_kept(const struct key_set *keep, const char *ns, const char *name,
-			struct key **key, size_t *nr)
+static void on_remove(void *ctx, enum object_kind kind, const char *ns, const char *name)
 {
-	if (key_set_has(keep, ns, name))
-		return;
-	GROW(*key, *nr);
-	(*key)[(*nr)++] = (struct key){ .ns = xstrdup(ns), .name = xstrdup(name) };
-}
-
-static struct key *vanished_policies(const struct reconcile *reconcile, enum object_kind kind,
-				     const struct key_set *keep, size_t *ret_nr)
-{
-	struct key *key = NULL;
-
-	*ret_nr = 0;
-	for (size_t i = 0; i < reconcile->tracked.nr; i++) {
-		const struct tracked *item = &reconcile->tracked.item[i];
-
-		if (item->kind == kind)
-			unless_kept(keep, item->ns, item->name, &key, ret_nr);
-	}
-	return key;
-}
-
-/* Those of the kind that are not in `keep`; the names are copies, since removing changes the store. */
-static struct key *vanished(const struct reconcile *reconcile, enum object_kind kind,
-			    const struct key_set *keep, size_t *ret_nr)
-{
-	const struct store *store = reconcile->store;
-	struct key *key = NULL;
-
-	if (is_policy(kind))
-		return vanished_policies(reconcile, kind, keep, ret_nr);
-	*ret_nr = 0;
-	if (kind == OBJECT_NODE)
-		for (size_t i = 0; i < store_node_nr(store); i++)
-			unless_kept(keep, "", store_node_name(store, i), &key, ret_nr);
-	for (size_t n = 0; kind != OBJECT_NODE && n < store_ns_nr(store); n++) {
-		const char *ns = store_ns_name(store, n);
-		struct object_list list = { 0 };
-
-		if (kind == OBJECT_NAMESPACE)
-			unless_kept(keep, "", ns, &key, ret_nr);
-		else
-			list = store_pods_of_ns(store, ns);
-		for (size_t i = 0; i < list.nr; i++)
-			unless_kept(keep, ns, list.object[i]->name, &key, ret_nr);
-	}
-	return key;
-}
-
-void reconcile_sweep(struct reconcile *reconcile, enum object_kind kind, const struct key_set *keep)
-{
-	size_t nr;
-	struct key *key = vanished(reconcile, kind, keep, &nr);
-
-	for (size_t i = 0; i < nr; i++) {
-		on_remove(reconcile, kind, key[i].ns, key[i].name);
-		free(key[i].ns);
-		free(key[i].name);
-	}
-	free(key);
+	reconcile_remove(ctx, kind, ns, name);
 }
 
 static void on_settled(void *ctx)

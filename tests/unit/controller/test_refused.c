@@ -174,9 +174,10 @@ static void a_missed_deletion_is_made_up_for_even_when_it_never_was_good(void **
 {
 	const struct key_set nobody = { 0 };
 	struct rig *rig = *state;
+	struct sweep_at at = { 0 };
 
 	rig_comes(rig, rig_policy("u1", 3, BAD));
-	reconcile_sweep(rig->reconcile, OBJECT_POLICY, &nobody);
+	assert_true(reconcile_sweep(rig->reconcile, OBJECT_POLICY, &nobody, &at));
 	reconcile_source_events.settled(rig->reconcile);
 	assert_int_equal(
 		rig_metric(rig, "rubato_controller_policies_refused{kind=\"ProfilingPolicy\"}"), 0);
