@@ -93,8 +93,8 @@ static void keep_clock(struct reconcile *reconcile, struct tracked *item,
 	if (!clock_is_of(&clock, object->generation) &&
 	    !clock_restore(&clock, run_status(reconcile, object), object->generation, now))
 		clock_start(&clock, object->generation, policy->duration_ns, now);
-	if (clock_clamp(&clock, reconcile_max_duration(reconcile, item->ns, &by)))
-		clock.durable = false;
+	/* A longer one that is stored need not be stored again: a restart would clamp it to the same. */
+	clock_clamp(&clock, reconcile_max_duration(reconcile, item->ns, &by));
 	/* Of a generation that is not the newest nothing comes back after a restart. */
 	if (item->refused)
 		clock.durable = true;
@@ -124,7 +124,8 @@ void reconcile_clocks(struct reconcile *reconcile, const struct instant *now)
 		struct tracked *item = &reconcile->tracked.item[i];
 		const struct object *object = reconcile_object(reconcile, item);
 
-		if (item->kind != OBJECT_POLICY || !object || !policy_is_boost(&object->policy))
+		if (item->kind != OBJECT_POLICY || !object || !policy_is_boost(&object->policy) ||
+		    object->deleting)
 			continue;
 		keep_clock(reconcile, item, object, now);
 		active += clock_active(&reconcile_object(reconcile, item)->policy.clock,

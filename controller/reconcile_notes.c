@@ -77,13 +77,17 @@ void reconcile_note_refused(const struct reconcile *reconcile, const struct obje
 }
 
 void reconcile_note_end(const struct reconcile *reconcile, const struct tracked *item,
-			const char *why)
+			enum outcome outcome)
 {
+	static const char *const text[OUTCOME_NR] = {
+		[OUTCOME_EXPIRED] =
+			"The boost ends, its time is over: rates go back to what they were.",
+		[OUTCOME_DELETED] =
+			"The boost ends, it was deleted: rates go back to what they were.",
+		[OUTCOME_EDITED] = "The boost ends, it was edited: the new generation decides.",
+	};
 	const struct object *object = reconcile_object(reconcile, item);
-	char text[NOTE_BYTES];
 
-	if (!reconcile->note || !object)
-		return;
-	snprintf(text, sizeof(text), "The boost ends, %s: rates go back to what they were.", why);
-	tell(reconcile, KUBE_EVENT_RESTORED, object, text);
+	if (reconcile->note && object)
+		tell(reconcile, KUBE_EVENT_RESTORED, object, text[outcome]);
 }

@@ -68,7 +68,7 @@ void reconcile_note_status(const struct reconcile *reconcile, const struct objec
 void reconcile_note_refused(const struct reconcile *reconcile, const struct object *outline,
 			    const json_t *before, const json_t *after);
 void reconcile_note_end(const struct reconcile *reconcile, const struct tracked *item,
-			const char *why);
+			enum outcome outcome);
 
 /* The boost's end, if it has begun, is this. */
 void reconcile_count_end(struct reconcile *reconcile, struct tracked *item, enum outcome outcome);

@@ -49,6 +49,9 @@ static void track(struct reconcile *reconcile, struct manifest_doc *doc)
 	item = tracked_find_or_add(&reconcile->tracked, object->kind, object->ns, object->name);
 	drop_other(reconcile, item, object->uid);
 	tracked_accept(item);
+	/* The API server raises the generation for that too. */
+	if (object->deleting)
+		reconcile_count_end(reconcile, item, OUTCOME_DELETED);
 	if (item->generation == object->generation)
 		return;
 	reconcile_count_end(reconcile, item, OUTCOME_EDITED);

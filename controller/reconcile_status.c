@@ -59,7 +59,7 @@ void reconcile_count_end(struct reconcile *reconcile, struct tracked *item, enum
 		return;
 	item->running = false;
 	metric_add(reconcile->outcome[outcome], 1);
-	reconcile_note_end(reconcile, item, text[outcome]);
+	reconcile_note_end(reconcile, item, outcome);
 	log_info("boost ends", LOG_STR("namespace", item->ns), LOG_STR("name", item->name),
 		 LOG_INT("generation", item->generation), LOG_STR("why", text[outcome]));
 }
