@@ -229,7 +229,7 @@ static void add_containers(struct maker *maker, struct plan_target *target,
 		GROW(target->container, target->container_nr);
 		target->container[target->container_nr++] = (struct plan_container){
 			.name = xstrdup(container->name),
-			.cid = copy_or_null(container->cid),
+			.cid = cid_text(container->cid),
 			.cgroup = copy_or_null(container->cgroup),
 			.class_id = strcmp(id, target->class_id) ? xstrdup(id) : NULL,
 		};

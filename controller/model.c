@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controller/model.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -215,6 +216,7 @@ void object_free(struct object *object)
 {
 	if (!object)
 		return;
+	assert(!object->packed);
 	switch (object->kind) {
 	case OBJECT_POLICY:
 		policy_release(&object->policy);

@@ -23,6 +23,7 @@
  *container names come from spec.containers
  */
 
+#include "controller/cid.h"
 #include "controller/clock.h"
 #include "controller/json_prune.h"
 #include "controller/selector.h"
@@ -70,7 +71,7 @@ struct cluster_policy {
 
 struct pod_container {
 	char *name;
-	char *cid;    /* container id without its scheme; NULL = not known yet */
+	uint8_t *cid; /* container id without its scheme, packed (cid.h); NULL = not known yet */
 	char *cgroup; /* path below the cgroup root; NULL = the agent finds it by cid */
 };
 
@@ -84,12 +85,13 @@ struct pod {
 
 struct object {
 	enum object_kind kind;
-	char *ns; /* "" when cluster-scoped */
+	bool deleting;
+	bool packed; /* a pod that only the store can free (pod_pack.h) */
+	char *ns;    /* "" when cluster-scoped */
 	char *name;
 	char *uid;
 	int64_t generation; /* > 0 */
 	int64_t created_s;
-	bool deleting;
 	char *labels; /* packed, see selector.h */
 	union {
 		struct policy policy;

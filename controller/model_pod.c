@@ -52,7 +52,7 @@ static const char *bare_id(const char *text)
 	const char *id = slash ? slash + 3 : text;
 	size_t len = id ? strlen(id) : 0;
 
-	if (len == 0 || len > 64 || strspn(id, "0123456789abcdef") != len)
+	if (len == 0 || len > CID_DIGITS_MAX || strspn(id, "0123456789abcdef") != len)
 		return NULL;
 	return id;
 }
@@ -69,7 +69,7 @@ static void read_ids(struct pod *pod, const json_t *status, const char *list)
 		struct pod_container *container = name ? find_container(pod, name) : NULL;
 
 		if (container && cid && !container->cid)
-			container->cid = xstrdup(cid);
+			container->cid = cid_pack(cid);
 	}
 }
 

@@ -55,7 +55,7 @@ const char *labels_get(const char *labels, const char *key)
 	return NULL;
 }
 
-static size_t labels_size(const char *labels)
+size_t labels_size(const char *labels)
 {
 	const char *at = labels;
 

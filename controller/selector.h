@@ -49,6 +49,9 @@ char *labels_pack(const json_t *object);
 /* The value of `key`, or NULL. */
 const char *labels_get(const char *labels, const char *key);
 
+/* Bytes, without the last NUL; 0 of NULL. */
+size_t labels_size(const char *labels);
+
 bool labels_equal(const char *a, const char *b);
 
 /* Read a LabelSelector.  `json` may be NULL (absent).  Checked as the API server does: label

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "controller/object_list.h"
+#include "controller/pod_pack.h"
+#include "controller/touch.h"
 
 struct ns {
 	char *name;
@@ -24,6 +26,7 @@ struct store {
 	struct node **node;
 	size_t node_nr;
 	struct object_list cluster;
+	struct shared_texts *texts; /* of the pods */
 	struct object
 		*gone; /* what the last change put away: the touch it returned points into it */
 };
@@ -69,10 +72,12 @@ static struct ns *ns_get(struct store *store, const char *name)
 	return store->ns[at];
 }
 
-static void ns_free(struct ns *ns)
+static void ns_free(struct ns *ns, struct shared_texts *texts)
 {
+	for (size_t i = 0; i < ns->pods.nr; i++)
+		pod_packed_free(ns->pods.object[i], texts);
+	object_list_release(&ns->pods, false);
 	object_list_release(&ns->policies, true);
-	object_list_release(&ns->pods, true);
 	object_free(ns->object);
 	free(ns->name);
 	free(ns);
@@ -88,7 +93,7 @@ static void ns_drop_if_empty(struct store *store, const char *name)
 		return;
 	store->ns_nr--;
 	memmove(&store->ns[at], &store->ns[at + 1], (store->ns_nr - at) * sizeof(*store->ns));
-	ns_free(ns);
+	ns_free(ns, store->texts);
 }
 
 static size_t node_seek(const struct store *store, const char *name, bool *ret_found)
@@ -157,7 +162,22 @@ static void node_drop_if_empty(struct store *store, const char *name)
 
 struct store *store_new(void)
 {
-	return xcalloc(1, sizeof(struct store));
+	struct store *store = xcalloc(1, sizeof(*store));
+
+	store->texts = shared_texts_new();
+	return store;
+}
+
+/* Put an object away: what a touch points to stays until the next change. */
+static void set_gone(struct store *store, struct object *object)
+{
+	struct object *before = store->gone;
+
+	store->gone = object;
+	if (before && before->packed)
+		pod_packed_free(before, store->texts);
+	else
+		object_free(before);
 }
 
 void store_free(struct store *store)
@@ -165,13 +185,14 @@ void store_free(struct store *store)
 	if (!store)
 		return;
 	for (size_t i = 0; i < store->ns_nr; i++)
-		ns_free(store->ns[i]);
+		ns_free(store->ns[i], store->texts);
 	for (size_t i = 0; i < store->node_nr; i++)
 		node_free(store->node[i]);
 	free(store->ns);
 	free(store->node);
 	object_list_release(&store->cluster, true);
-	object_free(store->gone);
+	set_gone(store, NULL);
+	shared_texts_free(store->texts);
 	free(store);
 }
 
@@ -247,92 +268,19 @@ static struct object *take(struct store *store, enum object_kind kind, const cha
 	return NULL;
 }
 
-/* --- what a change touches --- */
-
-static bool text_equal(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-static bool pod_equal(const struct object *a, const struct object *b)
-{
-	const struct pod *p = &a->pod, *q = &b->pod;
-
-	if (strcmp(a->uid, b->uid) != 0 || !labels_equal(a->labels, b->labels) ||
-	    p->done != q->done || !text_equal(p->node, q->node) ||
-	    !text_equal(p->service, q->service) || p->container_nr != q->container_nr)
-		return false;
-	for (size_t i = 0; i < p->container_nr; i++) {
-		const struct pod_container *c = &p->container[i], *d = &q->container[i];
-
-		if (!text_equal(c->name, d->name) || !text_equal(c->cid, d->cid) ||
-		    !text_equal(c->cgroup, d->cgroup))
-			return false;
-	}
-	return true;
-}
-
-/* The same to us?  A policy's generation stands for its spec, so our own writes of status touch
- * nothing. */
-static bool same(const struct object *old, const struct object *new)
-{
-	switch (new->kind) {
-	case OBJECT_POLICY:
-	case OBJECT_CLUSTER_POLICY:
-		return old->generation == new->generation &&strcmp(old->uid, new->uid) == 0 &&
-		       old->created_s == new->created_s && old->deleting == new->deleting;
-	case OBJECT_NAMESPACE:
-	case OBJECT_NODE:
-		return labels_equal(old->labels, new->labels);
-	case OBJECT_POD:
-		return pod_equal(old, new);
-	}
-	return false;
-}
-
-static struct touch touch_pods(const struct object *old, const struct object *new)
-{
-	const char *from = old ? old->pod.node : NULL, *to = new ? new->pod.node : NULL;
-	struct touch touch = { .ns = new ? new->ns : old->ns, .node = to ? to : from };
-
-	if (!touch.node)
-		return (struct touch){ .scope = TOUCH_NOTHING };
-	touch.scope = TOUCH_PODS;
-	if (from && to && strcmp(from, to) != 0)
-		touch.old_node = from;
-	return touch;
-}
-
-static struct touch touch_of(const struct object *old, const struct object *new)
-{
-	const struct object *object = new ? new : old;
-
-	if (!object || (old && new &&same(old, new)))
-		return (struct touch){ .scope = TOUCH_NOTHING };
-	switch (object->kind) {
-	case OBJECT_POLICY:
-		return (struct touch){ .scope = TOUCH_NS, .ns = object->ns };
-	case OBJECT_CLUSTER_POLICY:
-		return (struct touch){ .scope = TOUCH_ALL };
-	case OBJECT_NAMESPACE:
-		return (struct touch){ .scope = TOUCH_NS, .ns = object->name };
-	case OBJECT_NODE:
-		return (struct touch){ .scope = TOUCH_NODE, .node = object->name };
-	case OBJECT_POD:
-		break;
-	}
-	return touch_pods(old, new);
-}
+/* --- changes --- */
 
 struct touch store_apply(struct store *store, struct object *object)
 {
-	struct object *old = put(store, object);
+	struct object *old;
 
+	if (object->kind == OBJECT_POD)
+		object = pod_pack(object, store->texts);
+	old = put(store, object);
 	if (object->kind == OBJECT_POLICY && old && old->generation == object->generation &&
 	    strcmp(old->uid, object->uid) == 0)
 		object->policy.clock = old->policy.clock;
-	object_free(store->gone);
-	store->gone = old;
+	set_gone(store, old);
 	return touch_of(old, object);
 }
 
@@ -341,8 +289,7 @@ struct touch store_delete(struct store *store, enum object_kind kind, const char
 {
 	struct object *old = take(store, kind, ns, name);
 
-	object_free(store->gone);
-	store->gone = old;
+	set_gone(store, old);
 	if (!old)
 		return (struct touch){ .scope = TOUCH_NOTHING };
 	if (kind == OBJECT_NODE)

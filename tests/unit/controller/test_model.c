@@ -31,6 +31,13 @@ static void refuse(const char *text, int code, const char *sentence)
 	json_decref(json);
 }
 
+static bool cid_is(const uint8_t *cid, const char *expected)
+{
+	cleanup(freep) char *text = cid_text(cid);
+
+	return strcmp(text, expected) == 0;
+}
+
 static void a_policy_is_read_whole(void **state)
 {
 	struct object *o = world_object_text(POLICY(
@@ -161,10 +168,10 @@ static void a_pod_keeps_its_containers_ids_and_cgroups(void **state)
 	assert_null(c[0].cid);
 	assert_string_equal(c[0].cgroup, "second");
 	assert_string_equal(c[1].name, "init");
-	assert_string_equal(c[1].cid, "ff");
+	assert_true(cid_is(c[1].cid, "ff"));
 	assert_null(c[1].cgroup);
 	assert_string_equal(c[2].name, "main");
-	assert_string_equal(c[2].cid, "ab12");
+	assert_true(cid_is(c[2].cid, "ab12"));
 	assert_string_equal(c[2].cgroup, "/first");
 	object_free(o);
 }
