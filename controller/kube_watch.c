@@ -110,6 +110,7 @@ static void on_piece(void *ctx, const char *data, size_t len)
 {
 	struct kube_watch *watch = ctx;
 
+	watch->told_why = NULL;
 	if (watch->broken.text[0])
 		return;
 	if (watch->state.now == WATCH_ASK_LIST || watch->state.now == WATCH_ASK_VERSION)
@@ -213,6 +214,9 @@ static void tell(struct kube_watch *watch, const struct watch_do *todo)
 		return;
 	metric_add(watch->errors, 1);
 	watch->last_err = watch->end_err;
+	if (todo->why == watch->told_why)
+		return;
+	watch->told_why = todo->why;
 	log_info("watch goes on otherwise", LOG_STR("path", watch->resource->path),
 		 LOG_STR("why", todo->why),
 		 LOG_REAL("wait_s", (double)todo->wait_ns / NSEC_PER_SEC),

@@ -31,6 +31,7 @@ struct kube_watch {
 	struct err broken;	/* the stream cannot be read any further; "" = it can */
 	bool over;		/* the call has ended; `end` is to be told when the rest is read */
 	struct watch_event end;
+	const char *told_why;	      /* as last logged; NULL = something has come since */
 	struct err end_err, last_err; /* of this request; of the last that failed, until a sync */
 	uv_timer_t timer;	      /* deadline or wait */
 	uv_idle_t

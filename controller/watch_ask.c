@@ -63,16 +63,16 @@ struct watch_do watch_list(struct watch_state *state, int64_t now_ns, uint64_t r
 	return watch_again(state, WATCH_ASK_LIST, now_ns, rnd);
 }
 
-/* Uniform in [d, 2d), d doubled by each failure up to last_ns; one that waited as long as that does not count. */
-static int64_t back_off(struct watch_state *state, int64_t last_ns, uint64_t rnd)
+/* Uniform in [d, 2d), d doubled by each failure up to last_ns. */
+static int64_t back_off(uint32_t *failures, int64_t last_ns, uint64_t rnd)
 {
 	int64_t wait_ns = BACKOFF_FIRST_NS;
 
-	for (uint32_t i = 0; i < state->failures && wait_ns < last_ns; i++)
+	for (uint32_t i = 0; i < *failures && wait_ns < last_ns; i++)
 		wait_ns *= 2;
 	wait_ns = MIN(wait_ns, last_ns);
 	if (wait_ns < last_ns)
-		state->failures++;
+		(*failures)++;
 	return wait_ns + (int64_t)(rnd % (uint64_t)wait_ns);
 }
 
@@ -88,15 +88,17 @@ static struct watch_do rest(struct watch_state *state, enum watch_request next, 
 struct watch_do watch_wait(struct watch_state *state, enum watch_request next, int64_t at_least_ns,
 			   uint64_t rnd, const char *why)
 {
-	int64_t wait_ns = back_off(state, BACKOFF_LAST_NS, rnd);
+	int64_t wait_ns = back_off(&state->failures, BACKOFF_LAST_NS, rnd);
 
+	state->unanswered = 0;
 	return rest(state, next, MAX(wait_ns, at_least_ns), why);
 }
 
 struct watch_do watch_wait_unanswered(struct watch_state *state, enum watch_request next,
 				      uint64_t rnd)
 {
-	return rest(state, next, back_off(state, UNANSWERED_LAST_NS, rnd), "nobody answers there");
+	return rest(state, next, back_off(&state->unanswered, UNANSWERED_LAST_NS, rnd),
+		    "nobody answers there");
 }
 
 struct watch_do watch_wait_anew(struct watch_state *state, enum watch_request next,
@@ -116,6 +118,7 @@ void watch_healthy(struct watch_state *state, int64_t now_ns)
 {
 	state->token_retried = state->ca_retried = false;
 	state->forbidden = state->missing = false;
+	state->unanswered = 0;
 	if (!state->healthy_ns)
 		state->healthy_ns = now_ns;
 	if (now_ns - state->healthy_ns >= HEALTHY_NS)

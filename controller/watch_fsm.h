@@ -96,6 +96,7 @@ struct watch_state {
 	uint64_t events;		 /* of this watch, bookmarks too */
 	bool ordered;			 /* versions of this stream may be kept */
 	uint32_t failures;
+	uint32_t unanswered; /* connections refused in a row, which are no failures of a server */
 	uint32_t internal_errors;
 	int64_t healthy_ns; /* since when; 0 = not */
 	bool token_retried, ca_retried;

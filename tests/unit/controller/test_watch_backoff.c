@@ -70,7 +70,7 @@ static void other_failures_are_waited_for_up_to_a_minute(void **state)
 	assert_in_range(wait_ns, 30 * NSEC_PER_SEC, 60 * NSEC_PER_SEC);
 }
 
-static void refused_connections_do_not_make_the_first_other_wait_long(void **state)
+static void refused_connections_do_not_make_other_waits_longer(void **state)
 {
 	struct watch_state watch;
 	int64_t wait_ns;
@@ -79,7 +79,7 @@ static void refused_connections_do_not_make_the_first_other_wait_long(void **sta
 	begin(&watch);
 	longest(&watch, &refused, 20);
 	wait_ns = longest(&watch, &broken_off, 1);
-	assert_true(wait_ns < 7 * NSEC_PER_SEC);
+	assert_true(wait_ns < 1600 * NSEC_PER_MSEC);
 }
 
 static void after_it_the_watch_goes_on_where_it_was(void **state)
@@ -103,7 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_refused_connection_is_tried_again_within_5_s),
 		cmocka_unit_test(other_failures_are_waited_for_up_to_a_minute),
-		cmocka_unit_test(refused_connections_do_not_make_the_first_other_wait_long),
+		cmocka_unit_test(refused_connections_do_not_make_other_waits_longer),
 		cmocka_unit_test(after_it_the_watch_goes_on_where_it_was),
 	};
 
