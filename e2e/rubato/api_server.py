@@ -116,9 +116,10 @@ class ApiServer:
         self.start_server()
         return self
 
-    def stop_server(self):
+    def stop_server(self, grace_s=30):
+        """SIGTERM: it stops to listen at once, and ends when its watches have.  SIGKILL after so many seconds."""
         if self.server:
-            scope.end_process(self.server, 30)
+            scope.end_process(self.server, grace_s)
             self.server = None
 
     def stop(self):

@@ -21,6 +21,7 @@ _KEY, _VALUE = struct.Struct("=QQQQIIIHH"), struct.Struct("=QQ")
 _BATCH = 4096
 
 Row = namedtuple("Row", "cgroup rate_hz cpu_ns samples")
+Growth = namedtuple("Growth", "time_ns cgroup rate_hz samples cpu_ns")
 
 
 def _bpf(command, attr):
@@ -114,7 +115,7 @@ class RateLog:
 
     def __init__(self, rows):
         self._rows, self._last = rows, {}
-        self._seen = []  # (CLOCK_REALTIME ns, cgroup, Hz, samples since the look before)
+        self._seen = []  # Growth, since the look before
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -132,22 +133,29 @@ class RateLog:
     def _look(self):
         now, time_ns = {}, time.time_ns()
         for row in self._rows.read():
-            now[row.cgroup, row.rate_hz] = now.get((row.cgroup, row.rate_hz), 0) + row.samples
-        for key, samples in now.items():
-            before = self._last.get(key, 0)
-            if samples != before:  # fewer: a window was read out in between
-                self._seen.append((time_ns, *key, samples - before if samples > before else samples))
+            samples, cpu_ns = now.get((row.cgroup, row.rate_hz), (0, 0))
+            now[row.cgroup, row.rate_hz] = samples + row.samples, cpu_ns + row.cpu_ns
+        for key, (samples, cpu_ns) in now.items():
+            before, cpu_before_ns = self._last.get(key, (0, 0))
+            if samples < before:  # a window was read out in between
+                before = cpu_before_ns = 0
+            if samples > before:
+                self._seen.append(Growth(time_ns, *key, samples - before, cpu_ns - cpu_before_ns))
         self._last = now
 
     def of(self, cgroup, since_ns=0):
-        return [(time_ns, hz, samples) for time_ns, of, hz, samples in list(self._seen) if of == cgroup and time_ns >= since_ns]
+        return [growth for growth in list(self._seen) if growth.cgroup == cgroup and growth.time_ns >= since_ns]
 
     def rates(self, cgroup, since_ns=0):
-        return sorted({hz for _, hz, _ in self.of(cgroup, since_ns)})
+        return sorted({growth.rate_hz for growth in self.of(cgroup, since_ns)})
 
     def last_at(self, cgroup, rate_hz):
         """CLOCK_REALTIME ns, 0 = never."""
-        return max((time_ns for time_ns, hz, _ in self.of(cgroup) if hz == rate_hz), default=0)
+        return max((growth.time_ns for growth in self.of(cgroup) if growth.rate_hz == rate_hz), default=0)
+
+    def samples_per_cpu_second(self, cgroup, since_ns):
+        grown = self.of(cgroup, since_ns)
+        return 1e9 * sum(growth.samples for growth in grown) / max(1, sum(growth.cpu_ns for growth in grown))
 
 
 class Meter:
