@@ -13,6 +13,7 @@
 #define CONNECTIONS_MAX 32
 #define IDLE_SECONDS 5
 #define CONNECTION_BYTES 16384
+#define STREAM_BYTES 16384 /* of a stream at a time */
 
 struct http {
 	struct MHD_Daemon *daemon;
@@ -22,14 +23,20 @@ struct http {
 	int port;
 	struct metrics *metrics;
 	int (*ready)(void *ctx, struct err *err);
+	const struct http_stream *stream;
 	void *ctx;
 };
 
-/* The body is copied unless it is to be freed by the response. */
-static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, const char *type,
-			     char *body, enum MHD_ResponseMemoryMode mode)
+/* A stream that somebody reads. */
+struct reader {
+	const struct http_stream *stream;
+	void *open;
+};
+
+/* Takes the response over. */
+static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status, const char *type,
+			     struct MHD_Response *response)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(strlen(body), body, mode);
 	enum MHD_Result r;
 
 	if (!response)
@@ -41,6 +48,14 @@ static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status,
 	r = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
 	return r;
+}
+
+/* The body is copied unless it is to be freed by the response. */
+static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, const char *type,
+			     char *body, enum MHD_ResponseMemoryMode mode)
+{
+	return queue(connection, status, type,
+		     MHD_create_response_from_buffer(strlen(body), body, mode));
 }
 
 static enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned status,
@@ -58,6 +73,41 @@ static enum MHD_Result reply_ready(const struct http *http, struct MHD_Connectio
 	if (http->ready && http->ready(http->ctx, &err) < 0)
 		return reply_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, err.text);
 	return reply_text(connection, MHD_HTTP_OK, "ok");
+}
+
+static ssize_t read_stream(void *cls, uint64_t at, char *buf, size_t size)
+{
+	const struct reader *reader = cls;
+	size_t nr = reader->stream->read(reader->open, buf, size);
+
+	(void)at;
+	return nr ? (ssize_t)nr : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static void close_stream(void *cls)
+{
+	struct reader *reader = cls;
+
+	reader->stream->close(reader->open);
+	free(reader);
+}
+
+/* Not for HEAD: libmicrohttpd ends even that with a last chunk. */
+static enum MHD_Result reply_stream(const struct http *http, struct MHD_Connection *connection)
+{
+	struct reader *reader;
+	struct MHD_Response *response;
+	void *open = http->stream->open(http->ctx);
+
+	if (!open)
+		return reply_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "not yet");
+	reader = xcalloc(1, sizeof(*reader));
+	*reader = (struct reader){ http->stream, open };
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, read_stream,
+						     reader, close_stream);
+	if (!response)
+		close_stream(reader);
+	return queue(connection, MHD_HTTP_OK, http->stream->type, response);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's. */
@@ -86,6 +136,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		return reply_text(connection, MHD_HTTP_OK, "ok");
 	if (strcmp(url, "/readyz") == 0)
 		return reply_ready(http, connection);
+	if (http->stream && strcmp(url, http->stream->path) == 0)
+		return strcmp(method, "GET") == 0 ? reply_stream(http, connection)
+						  : reply_text(connection, MHD_HTTP_OK, "");
 	return reply_text(connection, MHD_HTTP_NOT_FOUND,
 			  "not found; there are /metrics, /healthz and /readyz");
 }
@@ -152,6 +205,7 @@ int http_new(struct uv_loop_s *loop, const struct http_options *options, struct 
 	http = xcalloc(1, sizeof(*http));
 	http->metrics = options->metrics;
 	http->ready = options->ready;
+	http->stream = options->stream;
 	http->ctx = options->ctx;
 	http->port = listen_port(fd);
 	r = start_daemon(http, fd);

@@ -20,12 +20,62 @@
 #include "lib/loop.h"
 #include "lib/metrics.h"
 
+#define STREAM_BYTES 5000000
+
 struct fixture {
 	uv_loop_t loop;
 	uv_timer_t alive;
 	struct metrics *metrics;
 	struct http *http;
 	bool ready;
+	bool has_pages;
+	int open_streams;
+};
+
+/* "x" as often as `left` says. */
+struct stream {
+	struct fixture *f;
+	size_t left;
+};
+
+static void *open_stream(void *ctx)
+{
+	struct fixture *f = ctx;
+	struct stream *stream = xcalloc(1, sizeof(*stream));
+
+	if (!f->has_pages) {
+		free(stream);
+		return NULL;
+	}
+	*stream = (struct stream){ f, STREAM_BYTES };
+	f->open_streams++;
+	return stream;
+}
+
+static size_t read_stream(void *ctx, char *buf, size_t size)
+{
+	struct stream *stream = ctx;
+	size_t nr = MIN(MIN(size, 1000), stream->left);
+
+	memset(buf, 'x', nr);
+	stream->left -= nr;
+	return nr;
+}
+
+static void close_stream(void *ctx)
+{
+	struct stream *stream = ctx;
+
+	stream->f->open_streams--;
+	free(stream);
+}
+
+static const struct http_stream stream = {
+	.path = "/stream",
+	.type = "text/plain",
+	.open = open_stream,
+	.read = read_stream,
+	.close = close_stream,
 };
 
 static int is_ready(void *ctx, struct err *err)
@@ -41,6 +91,7 @@ static void start(struct fixture *f)
 		.listen = "127.0.0.1:0",
 		.metrics = f->metrics = metrics_new(),
 		.ready = is_ready,
+		.stream = &stream,
 		.ctx = f,
 	};
 	struct err err = ERR_INIT;
@@ -126,6 +177,47 @@ static void each_path_answers(void **state)
 	      "not found; there are /metrics, /healthz and /readyz\n");
 	check(&f, "POST /metrics", "HTTP/1.1 405", "only GET and HEAD are served here\n");
 	check(&f, "DELETE /", "HTTP/1.1 405", "only GET and HEAD are served here\n");
+	stop(&f);
+}
+
+static void a_stream_is_read_to_its_end(void **state)
+{
+	struct fixture f = { 0 };
+	char *answer = xmalloc(2 * STREAM_BYTES), *body;
+
+	(void)state;
+	start(&f);
+	check(&f, "GET /stream", "HTTP/1.1 503", "not yet\n");
+	f.has_pages = true;
+	check(&f, "HEAD /stream", "HTTP/1.1 200", "");
+	ask(&f, "GET /stream HTTP/1.0\r\n\r\n", answer, 2 * (size_t)STREAM_BYTES);
+	body = strstr(answer, "\r\n\r\n") + 4;
+	assert_int_equal(strlen(body), STREAM_BYTES);
+	assert_int_equal(strspn(body, "x"), STREAM_BYTES);
+	assert_int_equal(f.open_streams, 0);
+	stop(&f);
+	free(answer);
+}
+
+static void a_reader_that_goes_ends_its_stream(void **state)
+{
+	static const char request[] = "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct fixture f = { .has_pages = true };
+	int fd;
+
+	(void)state;
+	start(&f);
+	fd = connect_to(http_port(f.http));
+	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
+	for (int turns = 0; turns < 3000 && !f.open_streams; turns++)
+		uv_run(&f.loop, UV_RUN_NOWAIT);
+	assert_int_equal(f.open_streams, 1);
+	close(fd);
+	for (int turns = 0; turns < 3000 && f.open_streams; turns++) {
+		uv_run(&f.loop, UV_RUN_NOWAIT);
+		usleep(1000);
+	}
+	assert_int_equal(f.open_streams, 0);
 	stop(&f);
 }
 
@@ -246,6 +338,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_path_answers),
+		cmocka_unit_test(a_stream_is_read_to_its_end),
+		cmocka_unit_test(a_reader_that_goes_ends_its_stream),
 		cmocka_unit_test(garbage_ends_only_its_own_connection),
 		cmocka_unit_test(it_stops_with_a_connection_open),
 		cmocka_unit_test(a_wrong_address_is_named),
