@@ -12,6 +12,7 @@
 #include "controller/reconcile.h"
 #include "controller/source_dir.h"
 #include "controller/status_dir.h"
+#include "controller/store_dump.h"
 #include "lib/http.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -108,7 +109,8 @@ static int start_kube(struct daemon *daemon, struct status_store *ret, struct er
 	int r = kube_source_find(settings->kubeconfig, settings->context, &config, err);
 
 	if (r == 0)
-		r = kube_source_new(&daemon->loop, &config, daemon->metrics, &daemon->kube, err);
+		r = kube_source_new(&daemon->loop, &config, settings->watch_timeout_ns,
+				    daemon->metrics, &daemon->kube, err);
 	kube_config_release(&config);
 	if (r == 0)
 		*ret = kube_source_store(daemon->kube);
@@ -159,12 +161,38 @@ static void on_known(void *ctx)
 	raise(SIGTERM);
 }
 
+static void *open_dump(void *ctx)
+{
+	const struct daemon *daemon = ctx;
+
+	return daemon->reconcile ? store_dump_new(reconcile_store(daemon->reconcile)) : NULL;
+}
+
+static size_t read_dump(void *dump, char *buf, size_t size)
+{
+	return store_dump_read(dump, buf, size);
+}
+
+static void close_dump(void *dump)
+{
+	store_dump_free(dump);
+}
+
+static const struct http_stream debug_store = {
+	.path = "/debug/store",
+	.type = "application/jsonl",
+	.open = open_dump,
+	.read = read_dump,
+	.close = close_dump,
+};
+
 static int start_http(struct daemon *daemon, struct err *err)
 {
 	const struct http_options options = {
 		.listen = daemon->settings->http_listen,
 		.metrics = daemon->metrics,
 		.ready = ready,
+		.stream = daemon->settings->debug_store ? &debug_store : NULL,
 		.ctx = daemon,
 	};
 

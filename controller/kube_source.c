@@ -40,6 +40,7 @@ struct kube_source {
 	struct kube_notes *notes;
 	struct reconcile *reconcile;
 	struct kube_watch *watch[ARRAY_SIZE(resource)];
+	int64_t watch_timeout_s;
 	bool complete; /* all have been in sync */
 	void (*known)(void *ctx);
 	void *known_ctx;
@@ -197,14 +198,15 @@ static void on_stored(void *ctx, enum object_kind kind, const char *ns, const ch
 
 /* --- life --- */
 
-int kube_source_new(struct uv_loop_s *loop, struct kube_config *config, struct metrics *metrics,
-		    struct kube_source **ret_source, struct err *err)
+int kube_source_new(struct uv_loop_s *loop, struct kube_config *config, int64_t watch_timeout_ns,
+		    struct metrics *metrics, struct kube_source **ret_source, struct err *err)
 {
 	struct kube_source *source = xcalloc(1, sizeof(*source));
 	int r;
 
 	source->loop = loop;
 	source->metrics = metrics;
+	source->watch_timeout_s = watch_timeout_ns / NSEC_PER_SEC;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	r = kube_http_new(loop, config, metrics, &source->http, err);
 	if (r < 0) {
@@ -240,9 +242,11 @@ void kube_source_start(struct kube_source *source, struct reconcile *reconcile,
 	reconcile_set_notes(reconcile, kube_notes_add, source->notes);
 	source->known = known;
 	source->known_ctx = ctx;
-	for (size_t i = 0; i < ARRAY_SIZE(resource); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(resource); i++) {
 		source->watch[i] = kube_watch_new(source->loop, source->http, &resource[i], &events,
 						  source, source->metrics);
+		kube_watch_set_timeout(source->watch[i], source->watch_timeout_s);
+	}
 }
 
 void kube_source_close(struct kube_source *source)

@@ -21,10 +21,11 @@ struct uv_loop_s;
 must_check int kube_source_find(const char *path, const char *context,
 				struct kube_config *ret_config, struct err *err);
 
-/* Takes *config over.  Nothing is asked before kube_source_start(). */
+/* Takes *config over.  Watches are begun anew after `watch_timeout_ns` (rounded down to seconds), or up to
+ * twice that.  Nothing is asked before kube_source_start(). */
 must_check int kube_source_new(struct uv_loop_s *loop, struct kube_config *config,
-			       struct metrics *metrics, struct kube_source **ret_source,
-			       struct err *err);
+			       int64_t watch_timeout_ns, struct metrics *metrics,
+			       struct kube_source **ret_source, struct err *err);
 
 /* For reconcile_new(). */
 struct status_store kube_source_store(struct kube_source *source);

@@ -328,6 +328,11 @@ struct kube_watch *kube_watch_new(struct uv_loop_s *loop, struct kube_http *http
 	return watch;
 }
 
+void kube_watch_set_timeout(struct kube_watch *watch, int64_t timeout_s)
+{
+	watch->state.timeout_min_s = timeout_s;
+}
+
 static void on_closed(uv_handle_t *handle)
 {
 	struct kube_watch *watch = handle->data;

@@ -41,6 +41,9 @@ struct kube_watch *kube_watch_new(struct uv_loop_s *loop, struct kube_http *http
 				  const struct kube_watch_events *events, void *ctx,
 				  struct metrics *metrics);
 
+/* How long a watch is asked for, s, at least; up to twice that.  To be called before the loop turns. */
+void kube_watch_set_timeout(struct kube_watch *watch, int64_t timeout_s);
+
 /* Stop; the memory goes when the loop has run its close callbacks.  To be called before
  * kube_http_close(). */
 void kube_watch_close(struct kube_watch *watch);

@@ -13,6 +13,7 @@ enum settings_identity { IDENTITY_AUTO, IDENTITY_TOKEN, IDENTITY_CERTIFICATE };
 struct settings {
 	char *source, *status;
 	char *kubeconfig, *context;
+	int64_t watch_timeout_ns;
 	char *agent_audience, *agent_account;
 	int agent_identity;
 	bool check;
@@ -20,6 +21,7 @@ struct settings {
 	int64_t boost_ttl_ns;
 	struct option_list pod_labels;
 	char *http_listen;
+	bool debug_store;
 	int log_level, log_format;
 };
 

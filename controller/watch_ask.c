@@ -26,7 +26,8 @@ struct watch_do watch_ask(struct watch_state *state, enum watch_request request,
 	state->next = WATCH_ASK_NOTHING;
 	state->began_ns = now_ns;
 	state->events = 0;
-	state->timeout_s = TIMEOUT_MIN_S + (int64_t)(rnd % (TIMEOUT_MIN_S + 1));
+	state->timeout_s =
+		state->timeout_min_s + (int64_t)(rnd % (uint64_t)(state->timeout_min_s + 1));
 	todo.deadline_ns = ASK_NS;
 	if (request == WATCH_ASK_STREAM || request == WATCH_ASK_WATCH)
 		todo.deadline_ns = state->timeout_s * NSEC_PER_SEC + GRACE_MIN_NS +

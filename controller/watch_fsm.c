@@ -6,11 +6,12 @@
 #include "controller/watch_priv.h"
 
 #define SHORT_NS NSEC_PER_SEC /* a watch that ends sooner, with nothing in it, is suspicious */
+#define TIMEOUT_MIN_S 300
 #define INTERNAL_ERRORS_MAX 5 /* then a list */
 
 void watch_init(struct watch_state *state)
 {
-	*state = (struct watch_state){ .next = WATCH_ASK_STREAM };
+	*state = (struct watch_state){ .next = WATCH_ASK_STREAM, .timeout_min_s = TIMEOUT_MIN_S };
 }
 
 /* --- a stream --- */
@@ -242,7 +243,7 @@ static struct watch_do on_watch_over(struct watch_state *state, bool by_deadline
 	if (!by_deadline && !state->events && now_ns - state->began_ns < SHORT_NS)
 		return watch_wait_anew(state, WATCH_ASK_LIST, 0, rnd, "a watch ended at once");
 	/* Not even a bookmark: is our version one that the server does not have (yet)? */
-	if (!state->events && now_ns - state->began_ns >= TIMEOUT_MIN_S * NSEC_PER_SEC)
+	if (!state->events && now_ns - state->began_ns >= state->timeout_min_s * NSEC_PER_SEC)
 		return watch_again(state, WATCH_ASK_VERSION, now_ns, rnd);
 	if (!by_deadline)
 		watch_healthy(state, now_ns);

@@ -93,8 +93,9 @@ struct watch_state {
 	char from[WATCH_VERSION_MAX];	 /* the version this list was asked with */
 	char token[WATCH_CONTINUE_MAX];	 /* of the next page; "" = none */
 	int64_t began_ns, timeout_s;	 /* of the request */
-	uint64_t events;		 /* of this watch, bookmarks too */
-	bool ordered;			 /* versions of this stream may be kept */
+	int64_t timeout_min_s; /* of a watch; up to twice that.  5 min unless set after watch_init() */
+	uint64_t events;       /* of this watch, bookmarks too */
+	bool ordered;	       /* versions of this stream may be kept */
 	uint32_t failures;
 	uint32_t unanswered; /* connections refused in a row, which are no failures of a server */
 	uint32_t internal_errors;

@@ -7,7 +7,6 @@
 #include "controller/watch_fsm.h"
 
 #define BACKOFF_LAST_NS (30 * NSEC_PER_SEC)
-#define TIMEOUT_MIN_S 300 /* of a watch; up to twice that */
 
 /* Remember a version; one that is too long is none. */
 void watch_keep(char ret[WATCH_VERSION_MAX], const char *version);
