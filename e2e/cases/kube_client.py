@@ -156,19 +156,6 @@ async def plugins_that_fail(checks):
     checks.check("no process of a plugin is left", not processes_with("sleep 12345"), str(processes_with("sleep 12345")))
 
 
-async def stopped_while_a_plugin_runs(checks):
-    client = WithPlugin("plugin-stop", "sleep 54321 & sleep 54321")
-    client.spawn("--kubeconfig", client.kubeconfig)
-    await until(client.runs, PATIENCE_S)
-    began = time.monotonic()
-    status = client.controller.stop()
-    checks.check("the controller ends at once while a plugin hangs", status == 0 and time.monotonic() - began < 5,
-                 f"status {status} after {time.monotonic() - began:.1f} s")
-    left = await until(lambda: not processes_with("sleep 54321"), 3)
-    checks.check("... and takes it along", left, str(processes_with("sleep 54321")))
-    client.finish()
-
-
 async def through(checks, client, what, proxy, config, env=None, wanted=True):
     """One start.  `wanted`: by the proxy, or past it."""
     proxy.targets.clear()
@@ -385,5 +372,5 @@ async def a_token_file_is_read_every_minute(checks):
     client.finish()
 
 
-CASES = [a_plugin_gives_the_token, a_credential_ends, plugins_that_fail, stopped_while_a_plugin_runs, by_a_proxy, kubeconfigs, authorities,
+CASES = [a_plugin_gives_the_token, a_credential_ends, plugins_that_fail, by_a_proxy, kubeconfigs, authorities,
          wrong_kubeconfigs, lists_on_the_wire, a_token_file_is_read_every_minute]

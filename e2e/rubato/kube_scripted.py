@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """An API server that does what a real one cannot be told to do.
 
-It keeps ProfilingPolicies; the other resources are empty.  `fault` of a request is chosen by the test: a function
-that gets the request (a Handler) and returns True when it has answered it itself."""
+What it does to the requests for a resource is chosen by the test: a function that gets the request (a Handler) and
+returns whether it has answered it."""
 
 import json
+import socket
 import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-API = "profiling.rubato.dev/v1alpha1"
-POLICIES = "profilingpolicies"
+from .kube_objects import KINDS, POLICIES, known, policy
+
+WATCH_SECONDS = 60
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -22,6 +24,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def reply(self, code, body, **headers):
+        """True, since it is answered."""
         data = json.dumps(body).encode()
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
@@ -30,9 +33,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(data)
+        return True
 
     def refuse(self, code, reason, cause=None, **headers):
-        self.reply(code, status(code, reason, cause), **headers)
+        return self.reply(code, status(code, reason, cause), **headers)
 
     def begin_stream(self):
         self.send_response(200)
@@ -53,6 +57,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def end_stream(self):
         self.chunk(b"")
+
+    def left(self):
+        """Has the other side closed?"""
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
 
     def query(self, name):
         return parse_qs(urlsplit(self.path).query).get(name, [""])[0]
@@ -78,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         with world.lock:
             world.requests.append(self.path)
-            fault = world.fault if self.resource == POLICIES else None
+            fault = world.faults.get(self.resource)
         try:
             if not (fault and fault(self)):
                 world.serve(self)
@@ -114,11 +125,16 @@ class World:
 
     def __init__(self, tls=None, listener=None):
         self.lock = threading.RLock()
-        self.fault = None
+        self.news = threading.Condition(self.lock)
+        self.faults = {}  # by resource
         self.admits = lambda authorization: True
         self.seen = []  # (path, headers)
         self.version = 100
-        self.objects, self.history = {}, []
+        self.things = {resource: {} for resource in KINDS}  # by resource and key()
+        self.history = {resource: [] for resource in KINDS}  # (version, type, body)
+        self.began = {"cut": dict.fromkeys(KINDS, 0), "mute": dict.fromkeys(KINDS, 0)}
+        self.streams = 0
+        self.stopped = False
         self.requests, self.patched = [], {}
         self.http = Server(("127.0.0.1", 0), Handler, bind_and_activate=not listener)
         if listener:
@@ -133,26 +149,78 @@ class World:
         self.url = f"{'https' if tls else 'http'}://{host}:{self.port}"
 
     def stop(self):
+        with self.lock:
+            self.stopped = True
+            self.news.notify_all()
         self.http.shutdown()
         self.http.server_close()
 
+    @property
+    def objects(self):
+        """The policies, by name."""
+        return self.things[POLICIES]
+
+    @property
+    def fault(self):
+        """Of the policies."""
+        return self.faults.get(POLICIES)
+
+    @fault.setter
+    def fault(self, fault):
+        self.faults[POLICIES] = fault
+
     def put(self, name, hz=50, **annotations):
-        with self.lock:
-            self.version += 1
-            kind = "MODIFIED" if name in self.objects else "ADDED"
-            self.objects[name] = {
-                "apiVersion": API, "kind": "ProfilingPolicy",
-                "metadata": {"name": name, "namespace": "payments", "uid": f"uid-{name}", "generation": 1,
-                             "annotations": annotations, "resourceVersion": str(self.version)},
-                "spec": {"sampleRateHz": hz}}
-            self.history.append((self.version, kind, self.objects[name]))
+        """A policy."""
+        self.add(POLICIES, policy(name, annotations=annotations, sampleRateHz=hz))
 
     def delete(self, name):
+        self.remove(POLICIES, name)
+
+    @staticmethod
+    def key(body):
+        about = body["metadata"]
+        return about["name"] if body["kind"] != "Pod" else f"{about['namespace']}/{about['name']}"
+
+    def add(self, resource, body):
+        """Or replace."""
         with self.lock:
-            self.version += 1
-            gone = self.objects.pop(name)
-            gone = gone | {"metadata": gone["metadata"] | {"resourceVersion": str(self.version)}}
-            self.history.append((self.version, "DELETED", gone))
+            things, key = self.things[resource], self.key(body)
+            self.happen(resource, "MODIFIED" if key in things else "ADDED", body)
+            things[key] = body
+
+    def remove(self, resource, key):
+        with self.lock:
+            gone = self.things[resource].pop(key)
+            self.happen(resource, "DELETED", gone | {"metadata": dict(gone["metadata"])})
+
+    def happen(self, resource, kind, body):
+        self.version += 1
+        body["metadata"]["resourceVersion"] = str(self.version)
+        self.history[resource].append((self.version, kind, body))
+        self.news.notify_all()
+
+    def restore(self, version):
+        """What a backup does: the version goes back, and nothing tells of it."""
+        with self.lock:
+            self.version = version
+            for events in self.history.values():
+                events.clear()
+
+    def cut(self, resource):
+        """The streams under way end."""
+        with self.lock:
+            self.began["cut"][resource] = self.streams
+            self.news.notify_all()
+
+    def mute(self, resource):
+        """The streams under way say nothing any more, and do not end."""
+        with self.lock:
+            self.began["mute"][resource] = self.streams
+
+    def known(self):
+        """What a controller must know, as lines of GET /debug/store."""
+        with self.lock:
+            return [known(body) for things in self.things.values() for body in things.values()]
 
     def bookmark(self, initial=False):
         notes = {"annotations": {"k8s.io/initial-events-end": "true"}} if initial else {}
@@ -166,25 +234,35 @@ class World:
             self.list(request)
 
     def list(self, request):
+        """As Go writes it, no objects are null."""
         with self.lock:
-            mine = list(self.objects.values()) if request.resource == POLICIES else None
-            request.reply(200, {"metadata": {"resourceVersion": str(self.version)}, "items": mine})
+            items = [{k: v for k, v in body.items() if k not in ("apiVersion", "kind")}
+                     for body in self.things[request.resource].values()]
+            request.reply(200, {"metadata": {"resourceVersion": str(self.version)}, "items": items or None})
 
-    def watch(self, request, seconds=60):
-        request.begin_stream()
+    def silence(self, request):
+        """Until whoever asked goes away, or all is over."""
         with self.lock:
-            at = int(request.query("resourceVersion") or 0)
+            while not self.stopped and not request.left():
+                self.news.wait(1)
+
+    def watch(self, request):
+        request.begin_stream()
+        resource, events = request.resource, self.history[request.resource]
+        with self.lock:
+            self.streams += 1
+            mine, at = self.streams, int(request.query("resourceVersion") or 0)
             if request.query("sendInitialEvents"):
-                for body in self.objects.values() if request.resource == POLICIES else ():
+                for body in self.things[resource].values():
                     request.event("ADDED", body)
                 request.event("BOOKMARK", self.bookmark(initial=True))
                 at = self.version
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            with self.lock:
-                for version, kind, body in self.history if request.resource == POLICIES else ():
-                    if version > at:
-                        request.event(kind, body)
-                        at = version
-            time.sleep(0.02)
+            end = time.monotonic() + min(WATCH_SECONDS, int(request.query("timeoutSeconds") or WATCH_SECONDS))
+            while time.monotonic() < end and not self.stopped and mine > self.began["cut"][resource]:
+                if mine <= self.began["mute"][resource]:
+                    self.silence(request)
+                for version, kind, body in [event for event in events if event[0] > at]:
+                    request.event(kind, body)
+                    at = version
+                self.news.wait(max(0, end - time.monotonic()))
         request.end_stream()
