@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "controller/cid.h"
 #include "lib/json.h"
 
 static void set(json_t *to, const char *key, json_t *value)
@@ -119,10 +120,11 @@ static void add_pod(json_t *to, const struct pod *pod)
 	set_text(to, "service", pod->service);
 	set_true(to, "done", pod->done);
 	for (size_t i = 0; i < pod->container_nr; i++) {
+		cleanup(freep) char *cid = cid_text(pod->container[i].cid);
 		json_t *item = json_must(json_object());
 
 		set_text(item, "name", pod->container[i].name);
-		set_text(item, "id", pod->container[i].cid);
+		set_text(item, "id", cid);
 		set_text(item, "cgroup", pod->container[i].cgroup);
 		json_array_append_new(list, item);
 	}
