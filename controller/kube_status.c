@@ -2,43 +2,19 @@
 #include "controller/kube_status.h"
 
 #include <errno.h>
-#include <search.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <uv.h>
 
-#include "controller/status.h"
-#include "lib/backoff.h"
+#include "controller/status_queue.h"
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/metrics.h"
 
-#define RETRY_FIRST_NS NSEC_PER_SEC
-#define RETRY_LAST_NS (30 * NSEC_PER_SEC)
-#define RETRY_GRID_NS (100 * NSEC_PER_MSEC)   /* thousands that fail are tried again together */
-#define UNANSWERED_LAST_NS (4 * NSEC_PER_SEC) /* when nobody listens, which burdens nobody */
-
-struct kept {
-	struct kube_status *kube;
-	enum object_kind kind;
-	char *ns, *name, *uid;
-	json_t *stored; /* NULL = none */
-	json_t *wanted; /* not sent yet; NULL = nothing */
-	json_t *sent;	/* on its way */
-	struct kube_call *call;
-	struct backoff backoff;
-	int64_t due_ns;	 /* of the next try */
-	bool is_waiting; /* in the list of those that are */
-	LIST_ENTRY(kept) waiting;
-};
-
 struct kube_status {
 	struct kube_http *http;
-	void *entries; /* tsearch(3) */
-	LIST_HEAD(, kept) waiting;
+	struct status_queue *queue;
 	uv_timer_t timer;
-	int64_t timer_ns; /* when it fires, while it is active */
 	void (*stored)(void *ctx, enum object_kind kind, const char *ns, const char *name);
 	void *ctx;
 	struct err failing; /* why; "" = it works */
@@ -46,88 +22,9 @@ struct kube_status {
 	bool closing;
 };
 
-/* --- entries --- */
-
-static int by_name(const void *a, const void *b)
-{
-	const struct kept *x = a, *y = b;
-	int r = (x->kind > y->kind) - (x->kind < y->kind);
-
-	if (r == 0)
-		r = strcmp(x->ns, y->ns);
-	return r ? r : strcmp(x->name, y->name);
-}
-
-static struct kept *lookup(const struct kube_status *kube, enum object_kind kind, const char *ns,
-			   const char *name)
-{
-	const struct kept wanted = { .kind = kind, .ns = (char *)ns, .name = (char *)name };
-	struct kept *const *found = tfind(&wanted, &kube->entries, by_name);
-
-	return found ? *found : NULL;
-}
-
-static void stop_waiting(struct kept *entry)
-{
-	if (entry->is_waiting)
-		LIST_REMOVE(entry, waiting);
-	entry->is_waiting = false;
-}
-
-static void entry_free(void *ptr)
-{
-	struct kept *entry = ptr;
-
-	stop_waiting(entry);
-	kube_call_cancel(entry->call);
-	json_decref(entry->stored);
-	json_decref(entry->wanted);
-	json_decref(entry->sent);
-	free(entry->ns);
-	free(entry->name);
-	free(entry->uid);
-	free(entry);
-}
-
-static void forget(struct kept *entry)
-{
-	tdelete(entry, &entry->kube->entries, by_name);
-	entry_free(entry);
-}
-
-/* The entry of this very object; one of an earlier object of its name goes. */
-static struct kept *find(struct kube_status *kube, const struct object *object)
-{
-	struct kept *entry = lookup(kube, object->kind, object->ns, object->name);
-
-	if (entry && strcmp(entry->uid, object->uid) != 0) {
-		forget(entry);
-		return NULL;
-	}
-	return entry;
-}
-
-static struct kept *find_or_add(struct kube_status *kube, const struct object *object)
-{
-	struct kept *entry = find(kube, object);
-
-	if (entry)
-		return entry;
-	entry = xcalloc(1, sizeof(*entry));
-	entry->kube = kube;
-	entry->kind = object->kind;
-	entry->ns = xstrdup(object->ns);
-	entry->name = xstrdup(object->name);
-	entry->uid = xstrdup(object->uid);
-	entry->backoff.base_ns = RETRY_FIRST_NS;
-	if (!tsearch(entry, &kube->entries, by_name))
-		abort();
-	return entry;
-}
-
 /* --- writing --- */
 
-static char *path_of(const struct kept *entry)
+static char *path_of(const struct status_entry *entry)
 {
 	static const char query[] = "/status?fieldManager=" KUBE_FIELD_MANAGER "&force=true";
 
@@ -139,12 +36,12 @@ static char *path_of(const struct kept *entry)
 }
 
 /* The uid makes the write fail rather than create, when the object has gone meanwhile. */
-static char *body_of(const struct kept *entry, json_t *status)
+static char *body_of(const struct status_entry *entry)
 {
 	json_auto_t *body =
 		json_must(json_pack("{sssss{ssss}sO}", "apiVersion", PROFILING_API_VERSION, "kind",
 				    object_kind_name(entry->kind), "metadata", "name", entry->name,
-				    "uid", entry->uid, "status", status));
+				    "uid", entry->uid, "status", entry->sent));
 	char *text;
 
 	if (entry->ns[0])
@@ -158,73 +55,61 @@ static char *body_of(const struct kept *entry, json_t *status)
 
 static void on_done(void *ctx, const struct kube_answer *answer);
 
-static void send_status(struct kept *entry)
+static void send_status(struct kube_status *kube, struct status_entry *entry)
 {
 	cleanup(freep) char *path = path_of(entry);
-	cleanup(freep) char *body = NULL;
-	struct kube_request request = {
+	cleanup(freep) char *body = body_of(entry);
+	const struct kube_request request = {
 		.method = "PATCH",
 		.path = path,
+		.body = body,
+		.body_len = strlen(body),
 		.content_type = "application/apply-patch+yaml",
+		.exempt = entry->urgent,
 		.done = on_done,
 		.ctx = entry,
 	};
 
-	entry->sent = TAKE_PTR(entry->wanted);
-	body = body_of(entry, entry->sent);
-	request.body = body;
-	request.body_len = strlen(body);
-	metric_add(entry->kube->writes, 1);
-	entry->call = kube_http_send(entry->kube->http, &request);
+	metric_add(kube->writes, 1);
+	entry->owner = kube;
+	entry->call = kube_http_send(kube->http, &request);
 }
 
 static void on_timer(uv_timer_t *timer);
 
-static void arm(struct kube_status *kube, int64_t at_ns)
+/* Send what may be sent. */
+static void pump(struct kube_status *kube)
 {
-	if (uv_is_active((uv_handle_t *)&kube->timer) && kube->timer_ns <= at_ns)
-		return;
-	kube->timer_ns = at_ns;
-	uv_timer_start(&kube->timer, on_timer,
-		       (uint64_t)(MAX(at_ns - now_boot_ns(), 0) / NSEC_PER_MSEC + 1), 0);
-}
+	int64_t now_ns = now_boot_ns(), wake_ns;
+	struct status_entry *entry;
 
-/* Send what is wanted now, or when its next try is due. */
-static void send_or_wait(struct kept *entry)
-{
-	if (!entry->wanted || entry->call || entry->kube->closing)
+	if (kube->closing)
 		return;
-	if (entry->due_ns <= now_boot_ns()) {
-		stop_waiting(entry);
-		send_status(entry);
-		return;
-	}
-	if (!entry->is_waiting)
-		LIST_INSERT_HEAD(&entry->kube->waiting, entry, waiting);
-	entry->is_waiting = true;
-	arm(entry->kube, entry->due_ns);
+	while ((entry = status_queue_next(kube->queue, now_ns)))
+		send_status(kube, entry);
+	wake_ns = status_queue_wake_ns(kube->queue);
+	if (wake_ns != INT64_MAX)
+		uv_timer_start(&kube->timer, on_timer,
+			       (uint64_t)(MAX(wake_ns - now_ns, 0) / NSEC_PER_MSEC + 1), 0);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-	struct kube_status *kube = timer->data;
-	struct kept *entry = LIST_FIRST(&kube->waiting);
-
-	while (entry) {
-		struct kept *next = LIST_NEXT(entry, waiting);
-
-		if (!entry->wanted)
-			stop_waiting(entry);
-		else
-			send_or_wait(entry);
-		entry = next;
-	}
+	pump(timer->data);
 }
 
-static void on_failed(struct kept *entry, const struct kube_answer *answer)
+static enum status_outcome outcome_of(const struct kube_answer *answer)
 {
-	struct kube_status *kube = entry->kube;
-	int64_t now_ns = now_boot_ns(), due_ns;
+	if (answer->failure)
+		return answer->failure == -ECONNREFUSED ? STATUS_UNANSWERED : STATUS_FAILED;
+	if (answer->code == 404 || answer->code == 409)
+		return STATUS_GONE;
+	return answer->code == 200 ? STATUS_STORED : STATUS_FAILED;
+}
+
+static void on_failed(struct kube_status *kube, const struct status_entry *entry,
+		      const struct kube_answer *answer)
+{
 	struct err err = answer->err;
 
 	if (!answer->failure)
@@ -235,22 +120,10 @@ static void on_failed(struct kept *entry, const struct kube_answer *answer)
 	if (!kube->failing.text[0])
 		log_warn("status cannot be written, trying again", LOG_ERR(&err));
 	kube->failing = err;
-	entry->backoff.cap_ns =
-		answer->failure == -ECONNREFUSED ? UNANSWERED_LAST_NS : RETRY_LAST_NS;
-	due_ns = now_ns + backoff_next(&entry->backoff, now_ns, random_u64());
-	entry->due_ns = due_ns + RETRY_GRID_NS - due_ns % RETRY_GRID_NS;
-	if (!entry->wanted)
-		entry->wanted = TAKE_PTR(entry->sent);
 }
 
-static void on_good(struct kept *entry)
+static void on_stored(struct kube_status *kube)
 {
-	struct kube_status *kube = entry->kube;
-
-	json_decref(entry->stored);
-	entry->stored = TAKE_PTR(entry->sent);
-	entry->due_ns = 0;
-	backoff_reset(&entry->backoff);
 	if (kube->failing.text[0])
 		log_info("status can be written again");
 	kube->failing = (struct err)ERR_INIT;
@@ -258,20 +131,19 @@ static void on_good(struct kept *entry)
 
 static void on_done(void *ctx, const struct kube_answer *answer)
 {
-	struct kept *entry = ctx;
-	struct kube_status *kube = entry->kube;
-	bool good = !answer->failure && answer->code == 200;
-	bool gone = !answer->failure && (answer->code == 404 || answer->code == 409);
+	struct status_entry *entry = ctx;
+	struct kube_status *kube = entry->owner;
+	enum status_outcome outcome = outcome_of(answer);
 
 	entry->call = NULL;
-	if (good)
-		on_good(entry);
-	else if (!gone)
-		on_failed(entry, answer);
-	json_decref(TAKE_PTR(entry->sent));
-	send_or_wait(entry);
-	if (good)
+	if (outcome == STATUS_STORED)
+		on_stored(kube);
+	else if (outcome != STATUS_GONE)
+		on_failed(kube, entry, answer);
+	status_queue_done(kube->queue, entry, outcome, now_boot_ns(), random_u64());
+	if (outcome == STATUS_STORED)
 		kube->stored(kube->ctx, entry->kind, entry->ns, entry->name);
+	pump(kube);
 }
 
 /* --- as a store --- */
@@ -285,35 +157,35 @@ static void store_identify(void *ctx, struct manifest_doc *doc, int64_t now_wall
 
 static const json_t *store_get(void *ctx, const struct object *object)
 {
-	const struct kept *entry = find(ctx, object);
+	const struct kube_status *kube = ctx;
 
-	return entry ? entry->stored : NULL;
+	return status_queue_stored(kube->queue, object);
+}
+
+/* A boost does not begin before its clock is stored. */
+static bool is_urgent(const struct object *object)
+{
+	return object->kind == OBJECT_POLICY && policy_is_boost(&object->policy) &&
+	       !object->policy.clock.durable;
 }
 
 static int store_put(void *ctx, const struct object *object, json_t *status, struct err *err)
 {
 	struct kube_status *kube = ctx;
-	struct kept *entry = find_or_add(kube, object);
 
 	(void)err;
-	if (status_equal(entry->call ? entry->sent : entry->stored, status)) {
-		json_decref(TAKE_PTR(entry->wanted));
-		return entry->call ? -EINPROGRESS : 0;
-	}
-	if (status_equal(entry->wanted, status))
-		return -EINPROGRESS;
-	json_decref(entry->wanted);
-	entry->wanted = json_incref(status);
-	send_or_wait(entry);
+	if (status_queue_want(kube->queue, object, status, is_urgent(object)))
+		return 0;
+	pump(kube);
 	return -EINPROGRESS;
 }
 
 static void store_remove(void *ctx, enum object_kind kind, const char *ns, const char *name)
 {
-	struct kept *entry = lookup(ctx, kind, ns, name);
+	struct kube_status *kube = ctx;
 
-	if (entry)
-		forget(entry);
+	status_queue_forget(kube->queue, kind, ns, name);
+	pump(kube);
 }
 
 static void store_sweep(void *ctx)
@@ -336,12 +208,7 @@ struct status_store kube_status_store(struct kube_status *kube)
 
 void kube_status_learn(struct kube_status *kube, const struct object *object, const json_t *status)
 {
-	struct kept *entry = find(kube, object);
-
-	if (entry || !json_is_object(status))
-		return;
-	entry = find_or_add(kube, object);
-	entry->stored = json_deep_copy(status);
+	status_queue_learn(kube->queue, object, status);
 }
 
 bool kube_status_ok(const struct kube_status *kube, struct err *ret_why)
@@ -353,6 +220,11 @@ bool kube_status_ok(const struct kube_status *kube, struct err *ret_why)
 
 /* --- life --- */
 
+static void drop(struct status_entry *entry)
+{
+	kube_call_cancel(TAKE_PTR(entry->call));
+}
+
 struct kube_status *kube_status_new(struct uv_loop_s *loop, struct kube_http *http,
 				    void (*stored)(void *ctx, enum object_kind kind, const char *ns,
 						   const char *name),
@@ -361,7 +233,7 @@ struct kube_status *kube_status_new(struct uv_loop_s *loop, struct kube_http *ht
 	struct kube_status *kube = xcalloc(1, sizeof(*kube));
 
 	kube->http = http;
-	LIST_INIT(&kube->waiting);
+	kube->queue = status_queue_new(drop);
 	kube->stored = stored;
 	kube->ctx = ctx;
 	kube->writes = metrics_counter(metrics, "rubato_controller_status_patches_total",
@@ -384,6 +256,6 @@ void kube_status_close(struct kube_status *kube)
 	if (!kube || kube->closing)
 		return;
 	kube->closing = true;
-	tdestroy(TAKE_PTR(kube->entries), entry_free);
+	status_queue_free(TAKE_PTR(kube->queue));
 	uv_close((uv_handle_t *)&kube->timer, on_closed);
 }

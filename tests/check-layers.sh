@@ -13,7 +13,7 @@ core="controller/json_prune controller/model_keep controller/shared_text control
 	controller/kubeconfig controller/kubeconfig_read controller/kubeconfig_user controller/exec_credential controller/pem controller/kube_proxy controller/key_set
 	controller/fields controller/rfc3339 controller/model_policy controller/model_pod controller/compile_part
 	controller/compile_steps controller/compile_join controller/object_list controller/object_json controller/store_dump controller/model controller/selector controller/store controller/effective controller/compile
-	controller/clock controller/status controller/status_read controller/manifest controller/source_set controller/status_record
+	controller/clock controller/status controller/status_read controller/status_queue controller/manifest controller/source_set controller/status_record
 	controller/tracked controller/source_table agent/cgroup_name agent/cgroups agent/cgroups_bind
 	agent/plan_index agent/table agent/resolve agent/cgroup_mount agent/collect
 	agent/procmap agent/profile agent/pprof agent/pprof_writer agent/elf agent/elf_symbols agent/kallsyms
