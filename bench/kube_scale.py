@@ -27,7 +27,7 @@ NODES = PODS // 30
 NAMESPACES = max(1, PODS // 300)
 START_S, SYNC_S = 300, 240
 EVENTS = 200
-MB = 1e6
+MB = 1 << 20
 
 
 class Client:

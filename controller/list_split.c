@@ -96,6 +96,23 @@ static bool pass(struct list_split *split, char c)
 	return split->depth == 0 && !split->in_string;
 }
 
+/* Go to the next byte that pass() has to judge. */
+static void pass_plain(struct list_split *split)
+{
+	const char *at = split->buf + split->at, *end = split->buf + split->len;
+
+	if (split->escaped)
+		return;
+	if (split->in_string)
+		while (at < end && *at != '"' && *at != '\\')
+			at++;
+	else
+		while (at < end && *at != '"' && *at != '{' && *at != '}' && *at != '[' &&
+		       *at != ']')
+			at++;
+	split->at = (size_t)(at - split->buf);
+}
+
 static void begin(struct list_split *split, int state)
 {
 	split->begin = split->at;
@@ -234,11 +251,16 @@ int list_split_next(struct list_split *split, enum list_part *ret_part, const ch
 	if (split->state == BROKEN)
 		return broken(split, err);
 	while (split->at < split->len && part == LIST_MORE) {
-		int r = step(split, &part, err);
+		int r = 0;
 
+		if (split->state == IN_ITEM || split->state == IN_VALUE)
+			pass_plain(split);
+		if (split->at < split->len) {
+			r = step(split, &part, err);
+			split->at++;
+		}
 		if (r < 0)
 			return r;
-		split->at++;
 		if (holds(split) && split->at - split->begin > split->max) {
 			split->state = BROKEN;
 			return err_set(err, -EMSGSIZE, "an item is larger than %zu bytes",
