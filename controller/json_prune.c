@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #define LEVELS 64
@@ -231,18 +232,17 @@ static bool run(struct prune *prune, const struct json_keep *keep)
 }
 
 int json_prune(const char *text, size_t len, const struct json_keep *keep, size_t depth_max,
-	       char *ret_text, size_t *ret_len, struct err *err)
+	       char *ret_text, struct err *err)
 {
 	struct prune prune = {
 		.at = text, .end = text + len, .out = ret_text, .depth_max = depth_max
 	};
 
-	assert(depth_max <= LEVELS);
+	assert(depth_max <= LEVELS && len <= INT_MAX);
 	if (!run(&prune, keep))
 		return prune.too_deep ? err_set(err, -EINVAL,
 						"JSON is nested deeper than %zu levels", depth_max)
 				      : err_set(err, -EINVAL, "not valid JSON at byte %zu",
 						(size_t)(prune.at - text));
-	*ret_len = (size_t)(prune.out - ret_text);
-	return 0;
+	return (int)(prune.out - ret_text);
 }

@@ -21,8 +21,8 @@ struct json_keep {
 
 /* Write what `keep` names to ret_text, which has room for `len` bytes; not NUL-terminated.  A value that is neither
  * object nor array is kept where `keep` has members for it; so is a member whose name is written with escapes.
- * -EINVAL when the text is no JSON value, or nested deeper than depth_max (at most 64). */
+ * Returns the bytes written; -EINVAL when the text is no JSON value, or nested deeper than depth_max (at most 64). */
 must_check int json_prune(const char *text, size_t len, const struct json_keep *keep,
-			  size_t depth_max, char *ret_text, size_t *ret_len, struct err *err);
+			  size_t depth_max, char *ret_text, struct err *err);
 
 #endif

@@ -88,8 +88,8 @@ static bool next_ns(const struct store *store, struct sweep_at *at)
 }
 
 /* Returns how many more pods may be looked at; 0: it may not be the end of the namespace. */
-static size_t sweep_ns(struct reconcile *reconcile, const struct key_set *keep,
-		       struct sweep_at *at, size_t left)
+static size_t sweep_ns(struct reconcile *reconcile, const struct key_set *keep, struct sweep_at *at,
+		       size_t left)
 {
 	struct object_list list = store_pods_of_ns(reconcile->store, at->ns);
 
@@ -106,8 +106,7 @@ static size_t sweep_ns(struct reconcile *reconcile, const struct key_set *keep,
 	return left;
 }
 
-static bool sweep_pods(struct reconcile *reconcile, const struct key_set *keep,
-		       struct sweep_at *at)
+static bool sweep_pods(struct reconcile *reconcile, const struct key_set *keep, struct sweep_at *at)
 {
 	size_t left = PODS_AT_ONCE;
 

@@ -37,7 +37,8 @@ struct object_list {
 struct store *store_new(void);
 void store_free(struct store *store);
 
-/* Take `object` over: add it, or replace the one of the same kind, namespace and name.  A boost
+/* Take `object` over: add it, or replace the one of the same kind, namespace and name.  The pointer to a pod is
+ * void then: the store keeps it in a form of its own (pod_pack.h).  A boost
  * keeps its clock when neither uid nor generation changed; otherwise its clock is to be started
  * (clock.h). */
 struct touch store_apply(struct store *store, struct object *object);

@@ -87,8 +87,9 @@ static int parse(const char *text, size_t len, const struct json_keep *keep, jso
 	if (!keep)
 		return json_parse_bounded(text, len, LIMIT_KUBE_OBJECT_DEPTH, ret_root, err);
 	kept = xmalloc(len);
-	r = json_prune(text, len, keep, LIMIT_KUBE_OBJECT_DEPTH, kept, &len, err);
-	return r < 0 ? r : json_parse_bounded(kept, len, LIMIT_KUBE_OBJECT_DEPTH, ret_root, err);
+	r = json_prune(text, len, keep, LIMIT_KUBE_OBJECT_DEPTH, kept, err);
+	return r < 0 ? r
+		     : json_parse_bounded(kept, (size_t)r, LIMIT_KUBE_OBJECT_DEPTH, ret_root, err);
 }
 
 int watch_read_line(const char *text, size_t len, const struct json_keep *keep,

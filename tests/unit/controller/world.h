@@ -222,12 +222,13 @@ static inline void world_apply(struct store *store, struct compiler *compiler,
 			       struct object *object, int64_t now_ns)
 {
 	struct instant now = { .boot_ns = now_ns, .wall_s = 1000 + now_ns / NSEC_PER_SEC };
+	bool is_policy = object->kind == OBJECT_POLICY;
 	struct touch touch = store_apply(store, object);
 	struct boost_clock clock;
 
 	if (compiler)
 		compiler_touch(compiler, store, &touch);
-	if (object->kind != OBJECT_POLICY || !policy_is_boost(&object->policy) ||
+	if (!is_policy || !policy_is_boost(&object->policy) ||
 	    clock_is_of(&object->policy.clock, object->generation))
 		return;
 	clock_start(&clock, object->generation, object->policy.duration_ns, &now);
