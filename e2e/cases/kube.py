@@ -94,17 +94,17 @@ async def agents_that_do_not_answer(stage, checks):
     """Nothing says that the rate is raised before the kernel has it."""
     when, pod = "an agent that does not answer", stage.pods["payments"]
     stage.rig.agent.process.send_signal(signal.SIGSTOP)
-    began = time.time_ns()
+    began, cpu_s = time.time_ns(), pod.cgroup.cpu_seconds()
     await stage.boost("payments", "inc-4211", HIGH, "20s", reason="INC-4211")
     policy = await stage.until_status("payments", "inc-4211", lambda s: s.get("agents"))
     conditions_say(checks, when, policy, "InProgress", Accepted=True, Programmed=False, Ready=False, Expired=False)
     await columns_say(checks, stage, when, "payments", "inc-4211",
-                      RATE=HIGH, APPLIED=0, AGENTS=1, READY=False, REASON="Pending")
+                      RATE=HIGH, EFFECTIVE=HIGH, APPLIED=0, AGENTS=1, READY=False, REASON="Pending")
     waited = await asyncio.gather(stage.kubectl("-n", "payments", "wait", "--for=condition=Programmed", "--timeout=1s",
                                                 "profpol/inc-4211"), return_exceptions=True)
     checks.check(f"{when}: kubectl wait waits", isinstance(waited[0], Refused), str(waited[0]))
-    checks.check(f"{when}: the kernel goes on at 19 Hz", stage.log.rates(pod.cgroup.id, began) == [BASE],
-                 str(stage.log.rates(pod.cgroup.id, began)))
+    seen = await until(lambda: stage.log.rates(pod.cgroup.id, began), 1)
+    checks.check(f"{when}: the kernel goes on at 19 Hz", seen == [BASE], f"{seen}, {pod.cgroup.cpu_seconds() - cpu_s:.2f} s of CPU")
     stage.rig.agent.process.send_signal(signal.SIGCONT)
 
 
@@ -124,8 +124,9 @@ async def raised_and_restored(stage, checks):
     await asyncio.sleep(5)
     checks.check("raised: the kernel samples it at 100 Hz and no other rate",
                  stage.log.rates(pod.cgroup.id, begun_ns) == [HIGH], str(stage.log.rates(pod.cgroup.id, begun_ns)))
+    # A stratum of 10 ms now and then has no tick of the base comb of 107 Hz left: some 95 is right.
     checks.near("raised: samples for a second of CPU", stage.log.samples_per_cpu_second(pod.cgroup.id, begun_ns),
-                HIGH, 15, " Hz")
+                HIGH, 20, " Hz")
     await restored(stage, checks, policy)
 
 
@@ -265,7 +266,7 @@ async def a_boost_from_kubectl_to_the_kernel_and_back(checks):
         return
     stage.watcher = Watcher(stage.rig.server)
     for key, namespace, name, duty, labels in (
-            ("payments", "payments", "settlement-0", 30, None), ("search", "search", "query-0", 15, None),
+            ("payments", "payments", "settlement-0", 60, None), ("search", "search", "query-0", 15, None),
             ("edit-one", "edit", "one", 8, {"app": "one"}), ("edit-two", "edit", "two", 8, {"app": "two"}),
             ("delete", "delete", "one", 8, None), ("idle", "idle", "one", 8, {"app": "one"})):
         stage.pods[key] = await stage.pod(namespace, name, duty, labels=labels)
