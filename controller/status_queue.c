@@ -187,7 +187,7 @@ struct status_entry *status_queue_next(struct status_queue *queue, int64_t now_n
 	struct status_entry *entry = NULL;
 
 	wake_due(queue, now_ns);
-	if (queue->sends < 2 * STATUS_SENDS_MAX)
+	if (queue->sends / 2 < STATUS_SENDS_MAX)
 		entry = TAILQ_FIRST(&queue->urgent);
 	if (!entry && queue->sends < STATUS_SENDS_MAX)
 		entry = TAILQ_FIRST(&queue->ready);
