@@ -53,6 +53,10 @@ class Skewed(Cluster):
     def metric(self, name, kind="ProfilingPolicy"):
         return self.controller.metrics().get(f'{name}{{kind="{kind}"}}')
 
+    def events(self, reason):
+        text = self.server.kubectl("get", "events.events.k8s.io", "-o", "json")
+        return [event for event in json.loads(text)["items"] if event["reason"] == reason]
+
     def refusals(self, name):
         return [r for r in self.controller.log_records() if r["msg"] == "policy refused" and r["name"] == name]
 
@@ -82,12 +86,9 @@ def check_quiet(checks, cluster):
     checks.check("nothing more is written", cluster.object("mixed")["metadata"]["resourceVersion"] == annotated != version)
     checks.check("the log has it once", len(cluster.refusals("mixed")) == 1)
 
-    def event():
-        text = cluster.server.kubectl("get", "events", "-o", "json")
-        return [e for e in json.loads(text)["items"] if e["reason"] == "Invalid"]
-    told = wait_until(event, PATIENCE_S, 0.3)
+    told = wait_until(lambda: cluster.events("Invalid"), PATIENCE_S, 0.3)
     checks.check("a Warning Event says the same",
-                 bool(told) and told[0]["type"] == "Warning" and told[0]["message"] == cluster.accepted("mixed")["message"])
+                 bool(told) and told[0]["type"] == "Warning" and told[0]["note"] == cluster.accepted("mixed")["message"])
 
 
 def check_restart(checks, cluster):
@@ -121,13 +122,34 @@ def check_newer(checks, cluster):
         lambda: cluster.metric("rubato_controller_policies_refused") == 0, PATIENCE_S))
 
 
+def check_ends(checks, cluster):
+    """A boost that is edited, refused and deleted: nobody else tells that it is over."""
+    def expires():
+        return cluster.object("boost").get("status", {}).get("expiresAt")
+    cluster.apply(policy("boost", sampleRateHz=90, duration="10m"))
+    first = wait_until(expires, PATIENCE_S, 0.2)
+    time.sleep(1.1)  # ends are told in whole seconds
+    cluster.apply(policy("boost", sampleRateHz=80, duration="10m"))
+    told = wait_until(lambda: cluster.events("RateRestored"), PATIENCE_S, 0.3)
+    checks.check("an edited boost is told to end", bool(told) and "it was edited" in told[0]["note"], told[0]["note"] if told else "")
+    checks.check("and begins anew", wait_until(lambda: expires() not in (None, first), PATIENCE_S, 0.2))
+    second = expires()
+    cluster.apply(policy("boost", sampleRateHz=5000, duration="10m"))
+    cluster.wait("profpol", "boost", "Accepted=False")
+    checks.check("beside a refused edit it goes on, with its end", expires() == second)
+    cluster.server.kubectl("delete", "profpol", "boost")
+    series = wait_until(lambda: [e for e in cluster.events("RateRestored") if (e.get("series") or {}).get("count") == 2],
+                        PATIENCE_S, 0.3)
+    checks.check("deleted, the same event is counted twice", bool(series))
+
+
 async def a_policy_that_only_the_api_server_takes_says_so(checks):
     try:
         cluster = Skewed()
     except tools.Missing as why:
         checks.skip("CRDs of another version", str(why))
         return
-    for part in (check_edit, check_quiet, check_restart, check_mended, check_newer):
+    for part in (check_edit, check_quiet, check_restart, check_mended, check_newer, check_ends):
         part(checks, cluster)
     checks.check("the controller ends well", cluster.controller.stop() == 0, cluster.controller.last_lines(2))
     checks.check("and says nothing of memory", not cluster.controller.sanitizer_report())
