@@ -12,8 +12,8 @@
  *
  * Conditions, sorted by type; each always has status True or False:
  *	Accepted	True Valid | False Invalid
- *	Programmed	True Confirmed: every node that runs a pod it selects has confirmed the plan
- *of now. False Pending: some have not yet | Failed: one refused | Disconnected: no agent there |
+ *	Programmed	True Confirmed: every node that runs a pod it selects has confirmed what
+ *the plan of now says of its namespace. False Pending: some have not yet | Failed: one refused | Disconnected: no agent there |
  *			NotStored: the boost's deadline is not stored yet | NoTargets: it selects no
  *running pod | Expired: the boost is over | Deleting Without targets it is False, so that `kubectl
  *wait --for=condition=Programmed` does not call a typo in a selector done. Clamped		True
