@@ -148,7 +148,7 @@ async def restored(stage, checks, policy):
     checks.check("kubectl get events tells that it was raised, then restored",
                  events == [("RateRaised", "inc-4211"), ("RateRestored", "inc-4211")], str(events))
     versions = len(stage.watcher.versions(*where))
-    checks.check("the status was written a few times, not every pass", versions <= 8, f"{versions} versions")
+    checks.check("the status was written a few times, not every pass", 3 <= versions <= 8, f"{versions} versions")
 
 
 async def life(stage, checks):
@@ -228,9 +228,10 @@ async def idle(stage, checks):
     await stage.boost("idle", "always", LOW, None)
     await stage.kubectl("-n", "idle", "wait", "--for=condition=Ready", "--timeout=15s", "profpol", "--all")
     await asyncio.sleep(3)
-    metrics, asked = stage.rig.controller.metrics(), len(stage.rig.server.audit(USER))
+    metrics, before = stage.rig.controller.metrics(), [record["verb"] for record in stage.rig.server.audit(USER)]
+    checks.check("the audit log has seen the controller's watches and writes", {"watch", "patch", "create"} <= set(before))
     await asyncio.sleep(IDLE_S)
-    verbs = [record["verb"] for record in stage.rig.server.audit(USER)[asked:]]
+    verbs = [record["verb"] for record in stage.rig.server.audit(USER)[len(before):]]
     checks.check(f"idle for {IDLE_S} s: no LIST, says the API server's audit log", not {"list", "get"} & set(verbs), str(verbs))
     checks.check(f"idle for {IDLE_S} s: no write", not WRITES & set(verbs), str(verbs))
     changed = [name for name, value in stage.rig.controller.metrics().items()
