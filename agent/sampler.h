@@ -74,9 +74,8 @@ must_check int sampler_start(struct sampler *sampler, const struct want *want, s
 must_check int sampler_apply(struct sampler *sampler, const struct want *want, struct err *err);
 
 /* CPUs come and go: open events on those that are new, drop those of the ones gone.  Cheap (reads
- * one small file) when nothing changed; call it every few seconds.  A CPU that went off and came back
- * between two calls looks unchanged, yet the kernel has taken its event away: it is not sampled until
- * the base rate changes or the agent starts again. */
+ * one small file, and each event's time) when nothing changed; call it every few seconds.  A CPU that went off and came back
+ * between two calls has lost its event; the second call after that opens another. */
 must_check int sampler_check_cpus(struct sampler *sampler, struct err *err);
 
 /* A file descriptor that polls readable when the ring buffer has something; then sampler_poll(),

@@ -89,8 +89,8 @@ static int explain_open(int code, int cpu, struct err *err)
 		       cpu, level);
 }
 
-static int open_cpu(struct sampler *s, int cpu, uint32_t base_hz, struct bpf_link **ret_link,
-		    struct err *err)
+/* ret->cpu is set; the rest is written on success only. */
+static int open_cpu(struct sampler *s, uint32_t base_hz, struct cpu_event *ret, struct err *err)
 {
 	/* sample_period, not freq: freq is refused above perf_event_max_sample_rate, which others
 	 * lower. */
@@ -99,9 +99,11 @@ static int open_cpu(struct sampler *s, int cpu, uint32_t base_hz, struct bpf_lin
 		.size = sizeof(attr),
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = NSEC_PER_SEC / base_hz,
+		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED,
 		.disabled = 1,
 		.exclude_idle = 1,
 	};
+	int cpu = ret->cpu;
 	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	struct bpf_link *link;
 	int r;
@@ -114,7 +116,9 @@ static int open_cpu(struct sampler *s, int cpu, uint32_t base_hz, struct bpf_lin
 		close(fd);
 		return err_set(err, r, "attaching to the clock of CPU %d: %s", cpu, strerror(-r));
 	}
-	*ret_link = link;
+	ret->link = link;
+	ret->fd = fd;
+	ret->enabled_ns = 0;
 	return 0;
 }
 
@@ -157,7 +161,7 @@ static int reopen(struct sampler *s, const struct cpus *cpus, uint32_t base_hz, 
 		had = keep ? find_event(s, cpus->cpu[i]) : NULL;
 		if (had && had->link)
 			continue;
-		r = open_cpu(s, cpus->cpu[i], base_hz, &event[i].link, err);
+		r = open_cpu(s, base_hz, &event[i], err);
 		if (r == -ENODEV) /* it went offline meanwhile; the next check takes it out */
 			continue;
 		if (r < 0) {
@@ -167,8 +171,10 @@ static int reopen(struct sampler *s, const struct cpus *cpus, uint32_t base_hz, 
 	}
 	for (size_t i = 0; keep && i < cpus->nr; i++) {
 		had = find_event(s, cpus->cpu[i]);
-		if (had && had->link)
-			event[i].link = TAKE_PTR(had->link);
+		if (had && had->link) {
+			event[i] = *had;
+			had->link = NULL;
+		}
 	}
 	use_events(s, event, cpus->nr, base_hz);
 	return 0;
@@ -199,6 +205,21 @@ static bool same_cpus(const struct sampler *s, const struct cpus *cpus)
 	return true;
 }
 
+/* A CPU that goes off takes its event out of the kernel's lists, and nobody puts it back: its time stands still. */
+static void drop_dead(struct sampler *s)
+{
+	for (size_t i = 0; i < s->cpu_nr; i++) {
+		struct cpu_event *event = &s->cpu[i];
+		uint64_t value[2]; /* the count, the time enabled */
+
+		if (!event->link || read(event->fd, value, sizeof(value)) != (ssize_t)sizeof(value))
+			continue;
+		if (value[1] == event->enabled_ns)
+			bpf_link__destroy(TAKE_PTR(event->link));
+		event->enabled_ns = value[1];
+	}
+}
+
 int sampler_check_cpus(struct sampler *s, struct err *err)
 {
 	cleanup(cpus_release) struct cpus cpus = { 0 };
@@ -206,6 +227,7 @@ int sampler_check_cpus(struct sampler *s, struct err *err)
 
 	if (!s->base_hz)
 		return 0;
+	drop_dead(s);
 	r = online_cpus(&cpus, err);
 	if (r < 0 || same_cpus(s, &cpus))
 		return r;

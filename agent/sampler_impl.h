@@ -26,7 +26,9 @@ struct rows {
 
 struct cpu_event {
 	int cpu;
-	struct bpf_link *link; /* owns the perf event */
+	struct bpf_link *link; /* owns the perf event; NULL = none yet */
+	int fd;		       /* of the perf event */
+	uint64_t enabled_ns;   /* of its life, at the last check */
 };
 
 struct sampler {

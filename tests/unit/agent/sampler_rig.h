@@ -65,12 +65,12 @@ __attribute__((noinline)) static void chain(void)
 	sink++;
 }
 
-static bool inside(uint64_t ip, void (*function)(void), size_t size)
+static inline bool inside(uint64_t ip, void (*function)(void), size_t size)
 {
 	return ip >= (uint64_t)(uintptr_t)function && ip < (uint64_t)(uintptr_t)function + size;
 }
 
-static void on_sample(void *ctx, const struct sample *sample)
+static inline void on_sample(void *ctx, const struct sample *sample)
 {
 	struct seen *seen = ctx;
 	bool found = false;
@@ -91,7 +91,7 @@ static void on_sample(void *ctx, const struct sample *sample)
 		seen->in_kernel += sample->samples;
 }
 
-static void on_made(void *ctx, uint64_t id, const char *path)
+static inline void on_made(void *ctx, uint64_t id, const char *path)
 {
 	struct seen *seen = ctx;
 
@@ -99,7 +99,7 @@ static void on_made(void *ctx, uint64_t id, const char *path)
 	snprintf(seen->made_path, sizeof(seen->made_path), "%s", path);
 }
 
-static void on_gone(void *ctx, uint64_t id, const char *path)
+static inline void on_gone(void *ctx, uint64_t id, const char *path)
 {
 	struct seen *seen = ctx;
 
@@ -107,7 +107,7 @@ static void on_gone(void *ctx, uint64_t id, const char *path)
 	seen->gone = id;
 }
 
-static void on_process(void *ctx, uint32_t tgid, uint64_t mm, uint64_t cgroup)
+static inline void on_process(void *ctx, uint32_t tgid, uint64_t mm, uint64_t cgroup)
 {
 	struct seen *seen = ctx;
 
@@ -118,7 +118,7 @@ static void on_process(void *ctx, uint32_t tgid, uint64_t mm, uint64_t cgroup)
 
 static const struct sampler_events events = { on_made, on_gone, on_process, on_sample };
 
-static int64_t now_ns(void)
+static inline int64_t now_ns(void)
 {
 	struct timespec ts;
 
@@ -126,7 +126,7 @@ static int64_t now_ns(void)
 	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
-static void sleep_ms(int ms)
+static inline void sleep_ms(int ms)
 {
 	struct timespec ts = { ms / 1000, (ms % 1000) * NSEC_PER_MSEC };
 
@@ -135,7 +135,7 @@ static void sleep_ms(int ms)
 }
 
 /* The mount point in the first line of mountinfo that has `what` in it. */
-static bool find_mount(const char *what, char path[PATH_MAX])
+static inline bool find_mount(const char *what, char path[PATH_MAX])
 {
 	char line[PATH_MAX];
 	bool found = false;
@@ -148,7 +148,7 @@ static bool find_mount(const char *what, char path[PATH_MAX])
 	return found;
 }
 
-static void make_cgroup_in(struct bench *b, const char *what)
+static inline void make_cgroup_in(struct bench *b, const char *what)
 {
 	char mount[PATH_MAX];
 	struct stat st;
@@ -167,19 +167,19 @@ static void make_cgroup_in(struct bench *b, const char *what)
 	b->seen.cgroup = b->row.id = st.st_ino;
 }
 
-static void make_cgroup(struct bench *b)
+static inline void make_cgroup(struct bench *b)
 {
 	make_cgroup_in(b, " - cgroup2 ");
 }
 
-static void set_class(struct bench *b, uint32_t id, uint32_t rate_hz, uint32_t caps)
+static inline void set_class(struct bench *b, uint32_t id, uint32_t rate_hz, uint32_t caps)
 {
 	b->want.cls[id] = (struct want_class){ .rate_hz = rate_hz, .caps = caps, .used = true };
 	b->want.cls_nr = MAX(b->want.cls_nr, id + 1);
 	b->want.base_hz = rate_hz > 100 ? 211 : rate_hz > 49 ? 107 : 53;
 }
 
-static void open_sampler_with(struct bench *b, const struct sampler_options *options)
+static inline void open_sampler_with(struct bench *b, const struct sampler_options *options)
 {
 	struct err err = ERR_INIT;
 	int r = sampler_new(options, &events, &b->seen, &b->sampler, &err);
@@ -192,14 +192,14 @@ static void open_sampler_with(struct bench *b, const struct sampler_options *opt
 		fail_msg("%s", err.text);
 }
 
-static void open_sampler(struct bench *b, uint32_t rows)
+static inline void open_sampler(struct bench *b, uint32_t rows)
 {
 	struct sampler_options options = { .rows = rows };
 
 	open_sampler_with(b, &options);
 }
 
-static void start(struct bench *b)
+static inline void start(struct bench *b)
 {
 	struct err err = ERR_INIT;
 	int r = sampler_start(b->sampler, &b->want, &err);
@@ -212,7 +212,7 @@ static void start(struct bench *b)
 		fail_msg("%s", err.text);
 }
 
-static void apply(struct bench *b)
+static inline void apply(struct bench *b)
 {
 	struct err err = ERR_INIT;
 
@@ -220,7 +220,7 @@ static void apply(struct bench *b)
 		fail_msg("%s", err.text);
 }
 
-static void bind(struct bench *b)
+static inline void bind(struct bench *b)
 {
 	b->row.slot = SLOT;
 	b->row.cls = CLS;
@@ -228,7 +228,7 @@ static void bind(struct bench *b)
 	b->want.cgroup_nr = 1;
 }
 
-static void write_file(const char *dir, const char *name, const char *text)
+static inline void write_file(const char *dir, const char *name, const char *text)
 {
 	char path[PATH_MAX + 32];
 	FILE *file;
@@ -240,7 +240,7 @@ static void write_file(const char *dir, const char *name, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-static void spawn(struct bench *b, void (*work)(void))
+static inline void spawn(struct bench *b, void (*work)(void))
 {
 	char pid[16];
 
@@ -255,7 +255,7 @@ static void spawn(struct bench *b, void (*work)(void))
 	write_file(b->dir, "cgroup.procs", pid);
 }
 
-static void stop(struct bench *b)
+static inline void stop(struct bench *b)
 {
 	if (b->child <= 0)
 		return;
@@ -264,7 +264,7 @@ static void stop(struct bench *b)
 	b->child = 0;
 }
 
-static uint64_t usage_ns(const struct bench *b)
+static inline uint64_t usage_ns(const struct bench *b)
 {
 	char path[PATH_MAX + 32], line[128];
 	unsigned long long us = 0;
@@ -280,7 +280,7 @@ static uint64_t usage_ns(const struct bench *b)
 	return us * 1000;
 }
 
-static void drain(struct bench *b)
+static inline void drain(struct bench *b)
 {
 	struct err err = ERR_INIT;
 
@@ -290,13 +290,13 @@ static void drain(struct bench *b)
 		fail_msg("%s", err.text);
 }
 
-static void run(struct bench *b, int ms)
+static inline void run(struct bench *b, int ms)
 {
 	sleep_ms(ms);
 	drain(b);
 }
 
-static void assert_near(const char *what, double got, double want, double tolerance)
+static inline void assert_near(const char *what, double got, double want, double tolerance)
 {
 	print_message("  %s: %.4g, expected %.4g\n", what, got, want);
 	if (got < want * (1 - tolerance) || got > want * (1 + tolerance))
@@ -306,7 +306,8 @@ static void assert_near(const char *what, double got, double want, double tolera
 
 /* A comb of ticks over a process that shares its CPU is a sample: with share p of n ticks the standard
  * deviation is sqrt((1 - p) / (n p)).  Alone on its CPU it must be exact. */
-static void assert_cpu(const struct bench *b, uint64_t got_ns, uint64_t used_ns, int64_t wall_ns)
+static inline void assert_cpu(const struct bench *b, uint64_t got_ns, uint64_t used_ns,
+			      int64_t wall_ns)
 {
 	double share = MIN((double)used_ns / (double)wall_ns, 1);
 	double ticks = (double)wall_ns / 1e9 * b->want.base_hz;
@@ -319,7 +320,7 @@ static void assert_cpu(const struct bench *b, uint64_t got_ns, uint64_t used_ns,
 		fail_msg("%.4g ns sampled of %.4g ns used", (double)got_ns, (double)used_ns);
 }
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
 	struct bench *b = xcalloc(1, sizeof(*b));
 
@@ -329,7 +330,7 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static inline int teardown(void **state)
 {
 	struct bench *b = *state;
 
