@@ -151,7 +151,8 @@ static void run(struct http *http)
 
 	MHD_run(http->daemon);
 	if (MHD_get_timeout(http->daemon, &timeout_ms) == MHD_YES)
-		uv_timer_start(&http->timer, on_timer, timeout_ms, 0);
+		/* Not 0: such a timer comes again in the same turn of the loop, and nothing else runs. */
+		uv_timer_start(&http->timer, on_timer, MAX(timeout_ms, 1), 0);
 	else
 		uv_timer_stop(&http->timer);
 }

@@ -20,7 +20,7 @@
 #include "lib/loop.h"
 #include "lib/metrics.h"
 
-#define STREAM_BYTES 5000000
+#define STREAM_BYTES 500000
 
 struct fixture {
 	uv_loop_t loop;
