@@ -132,7 +132,7 @@ def start_cluster(home):
     return server
 
 
-def measure_controller(server, writer):
+def measure_controller(server):
     certs = os.path.join(server.home, "certs")
     make_certs(certs, "fleet")
     daemon = Daemon(CONTROLLER_NAME, [
@@ -146,17 +146,17 @@ def measure_controller(server, writer):
     time.sleep(3)  # the plans of all nodes are made
     took["lag"] = 1000 * daemon.metrics()["rubato_controller_loop_lag_max_seconds"]
     took["with_plans"] = client.peak_bytes()
-    took["events"] = writer.latencies(client, lambda namespace, name: f'"namespace":"{namespace}","name":"{name}"'.encode(), EVENTS)
+    took["events"] = Writer(server).latencies(client, lambda namespace, name: f'"namespace":"{namespace}","name":"{name}"'.encode(), EVENTS)
     client.end()
     return took
 
 
-def measure_informer(server, writer, *argv):
+def measure_informer(server, *argv):
     client = Client([tools.find("scale-informer"), "-kubeconfig", server.kubeconfig, *argv], "stdout")
     took = client.synced(b'"synced"')
     took["lag"] = json.loads(took["line"])["synced"]["lag_max_ms"]
     time.sleep(2)
-    took["events"] = writer.latencies(client, lambda namespace, name: f'"changed": "{namespace}/{name}"'.encode(), EVENTS)
+    took["events"] = Writer(server).latencies(client, lambda namespace, name: f'"changed": "{namespace}/{name}"'.encode(), EVENTS)
     client.end()
     return took
 
@@ -189,12 +189,11 @@ def main():
     except tools.Missing as why:
         print(f"The bench cannot run here: {why}", file=sys.stderr)
         return 1
-    writer = Writer(server)
-    ours = measure_controller(server, writer)
+    ours = measure_controller(server)
     tell("controller", ours)
-    peer = measure_informer(server, writer)
+    peer = measure_informer(server)
     tell("informer", peer)
-    of_json = measure_informer(server, writer, "-content-type", "application/json")
+    of_json = measure_informer(server, "-content-type", "application/json")
     tell("informer, JSON", of_json)
     report(figures, ours, peer, of_json)
     figures.print()

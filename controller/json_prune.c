@@ -61,22 +61,25 @@ static bool pass_word(struct prune *prune)
 /* An object or array.  Nothing of it is used: its brackets are counted, not compared. */
 static bool pass_nested(struct prune *prune)
 {
+	const char *at = prune->at;
 	size_t depth = prune->depth, outside = depth;
 
-	for (; prune->at < prune->end; prune->at++) {
-		char c = *prune->at;
+	for (; at < prune->end; at++) {
+		char c = *at;
 
 		if (c == '"') {
+			prune->at = at;
 			if (!pass_string(prune))
 				return false;
-			prune->at--;
+			at = prune->at - 1;
 		} else if (c == '{' || c == '[') {
 			prune->too_deep |= ++depth > prune->depth_max;
 		} else if ((c == '}' || c == ']') && --depth == outside) {
-			prune->at++;
+			prune->at = at + 1;
 			return !prune->too_deep;
 		}
 	}
+	prune->at = at;
 	return false;
 }
 
