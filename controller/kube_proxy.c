@@ -2,6 +2,7 @@
 #include "controller/kube_proxy.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -49,7 +50,8 @@ static bool in_network(const struct target *target, const char *network)
 	memcpy(text, network, len);
 	text[len] = '\0';
 	bits = strtoul(network + len + 1, &end, 10);
-	if (!to_ip(text, ip) || end == network + len + 1 || *end)
+	/* strtoul() would take a sign, too. */
+	if (!to_ip(text, ip) || !isdigit((unsigned char)network[len + 1]) || *end || bits > 128)
 		return false;
 	bits += strchr(text, ':') ? 0 : 96;
 	return bits <= 128 && same_bits(target->ip, ip, (unsigned int)bits);

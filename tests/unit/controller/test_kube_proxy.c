@@ -74,6 +74,9 @@ static void no_proxy_names_addresses_and_networks(void **state)
 	check("https://[fe00::1]:443", "fd00::/8", true);
 	check("https://10.1.2.3", "10.0.0.0/", true);
 	check("https://10.1.2.3", "10.0.0.0/99", true);
+	check("https://11.1.2.3", "10.0.0.0/-1", true);
+	check("https://11.1.2.3", "10.0.0.0/-96", true);
+	check("https://11.1.2.3", "10.0.0.0/ 0", true);
 }
 
 static void no_proxy_may_name_a_port(void **state)
