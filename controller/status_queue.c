@@ -141,7 +141,8 @@ bool status_queue_want(struct status_queue *queue, const struct object *object, 
 		       bool urgent)
 {
 	struct status_entry *entry = find_or_add(queue, object);
-	bool there = status_equal(entry->sent ? entry->sent : entry->stored, status);
+	bool there = entry->sent ? status_equal(entry->sent, status)
+				 : !entry->unsure && status_equal(entry->stored, status);
 
 	json_decref(entry->wanted);
 	entry->wanted = there ? NULL : json_incref(status);
@@ -221,11 +222,13 @@ void status_queue_done(struct status_queue *queue, struct status_entry *entry,
 	case STATUS_STORED:
 		json_decref(entry->stored);
 		entry->stored = TAKE_PTR(entry->sent);
+		entry->unsure = false;
 		backoff_reset(&entry->backoff);
 		break;
 	case STATUS_GONE:
 		break;
 	case STATUS_FAILED:
+		entry->unsure = true;
 		failed(entry, STATUS_RETRY_LAST_NS, now_ns, rnd);
 		break;
 	case STATUS_UNANSWERED:

@@ -34,6 +34,7 @@ struct status_entry {
 	void *owner;		/* the caller's */
 	/* The queue's own. */
 	json_t *stored, *wanted;
+	bool unsure; /* a write that failed may have taken the place of `stored` */
 	struct backoff backoff;
 	int64_t due_ns; /* of the next try; CLOCK_BOOTTIME */
 	struct status_list *in;

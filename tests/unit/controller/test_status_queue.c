@@ -167,7 +167,7 @@ static void what_has_become_true_by_itself_is_not_tried_again(void **state)
 	want(*state, "a", 1);
 	done(*state, sends(*state, 0, "a", 1), STATUS_STORED);
 	want(*state, "a", 2);
-	done(*state, sends(*state, 0, "a", 2), STATUS_FAILED);
+	done(*state, sends(*state, 0, "a", 2), STATUS_UNANSWERED);
 	assert_true(want(*state, "a", 1));
 	sends_nothing(*state, 3600 * SECOND);
 }
@@ -242,6 +242,19 @@ static void what_is_forgotten_is_dropped_and_makes_room(void **state)
 	sends(*state, 0, name, STATUS_SENDS_MAX);
 }
 
+/* No answer came, or a bad one: the API may have it all the same. */
+static void what_may_have_been_stored_is_taken_back_by_another_write(void **state)
+{
+	want(*state, "a", 1);
+	done(*state, sends(*state, 0, "a", 1), STATUS_STORED);
+	want(*state, "a", 2);
+	done(*state, sends(*state, 0, "a", 2), STATUS_FAILED);
+	assert_false(want(*state, "a", 1));
+	done(*state, sends(*state, 60 * SECOND, "a", 1), STATUS_STORED);
+	assert_true(want(*state, "a", 1));
+	sends_nothing(*state, 120 * SECOND);
+}
+
 /* Linear lists would take minutes. */
 static void twenty_thousand_take_no_longer_each_than_one(void **state)
 {
@@ -276,6 +289,7 @@ int main(void)
 		T(few_are_under_way_and_clocks_go_first),
 		T(another_object_of_the_name_has_nothing_of_the_first),
 		T(what_is_forgotten_is_dropped_and_makes_room),
+		T(what_may_have_been_stored_is_taken_back_by_another_write),
 		T(twenty_thousand_take_no_longer_each_than_one),
 	};
 
