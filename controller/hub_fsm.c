@@ -76,7 +76,9 @@ void hub_fsm_want(struct hub_fsm *fsm, const char *hash, bool has_boosts, bool c
 	}
 	set_hash(fsm->wanted, hash);
 	fsm->wanted_seq++;
-	set_have(fsm, fsm->have);
+	/* The agent may have what is in flight by now, although it has not said so. */
+	if (!fsm->inflight)
+		set_have(fsm, fsm->have);
 	wait_for_quiet(fsm, lane, now_ns);
 }
 
@@ -244,7 +246,7 @@ enum hub_send hub_fsm_take(struct hub_fsm *fsm, bool has_base, int64_t now_ns)
 
 enum hub_state hub_fsm_state(const struct hub_fsm *fsm, int64_t now_ns)
 {
-	bool confirmed = fsm->wanted[0] && same(fsm->wanted, fsm->have);
+	bool confirmed = fsm->wanted[0] && !fsm->inflight && same(fsm->wanted, fsm->have);
 
 	if (fsm->phase != HUB_PHASE_READY)
 		return HUB_ABSENT;

@@ -88,6 +88,27 @@ static void one_plan_is_in_flight_and_the_latest_goes_next(void **state)
 	assert_string_equal(fsm.inflight_hash, hash_of(3));
 }
 
+static void going_back_is_not_confirmed_while_another_plan_is_in_flight(void **state)
+{
+	struct hub_fsm fsm;
+
+	(void)state;
+	ready(&fsm);
+	hub_fsm_want(&fsm, hash_of(1), false, false, HUB_LANE_NOW, 0);
+	hub_fsm_take(&fsm, false, 0);
+	answer(&fsm, CONTROL_REASON_NONE, 0);
+	hub_fsm_want(&fsm, hash_of(2), false, false, HUB_LANE_NOW, 0);
+	hub_fsm_take(&fsm, true, 0);
+	hub_fsm_want(&fsm, hash_of(1), false, false, HUB_LANE_NOW, 0);
+	assert_int_equal(hub_fsm_state(&fsm, 0), HUB_PENDING);
+	assert_int_equal(fsm.have_seq, 1);
+	answer(&fsm, CONTROL_REASON_NONE, 0);
+	hub_fsm_take(&fsm, true, 0);
+	answer(&fsm, CONTROL_REASON_NONE, 0);
+	assert_int_equal(hub_fsm_state(&fsm, 0), HUB_APPLIED);
+	assert_int_equal(fsm.have_seq, 3);
+}
+
 static void it_is_known_how_much_of_what_was_wanted_is_confirmed(void **state)
 {
 	struct hub_fsm fsm;
@@ -423,6 +444,7 @@ int main(void)
 		cmocka_unit_test(a_boost_goes_out_at_once_and_takes_waiting_churn_along),
 		cmocka_unit_test(edits_wait_for_25_ms_of_quiet_but_never_longer_than_100_ms),
 		cmocka_unit_test(one_plan_is_in_flight_and_the_latest_goes_next),
+		cmocka_unit_test(going_back_is_not_confirmed_while_another_plan_is_in_flight),
 		cmocka_unit_test(it_is_known_how_much_of_what_was_wanted_is_confirmed),
 		cmocka_unit_test(
 			an_agent_that_comes_back_with_something_else_has_confirmed_nothing),
