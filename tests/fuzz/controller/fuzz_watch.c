@@ -138,7 +138,7 @@ static void read_lines(struct follower *f)
 	while (!f->cut_off && json_lines_next(&f->lines, &line, &len)) {
 		struct watch_read read = { 0 };
 
-		if (watch_read_line(line, len, &read, NULL) < 0)
+		if (watch_read_line(line, len, NULL, &read, NULL) < 0)
 			fail(f);
 		else
 			step(f, &read.event, read.object);
@@ -149,6 +149,8 @@ static void read_lines(struct follower *f)
 /* Returns false when nothing whole is left. */
 static bool read_part(struct follower *f)
 {
+	static const struct watch_item_kind kind = { .name = "ProfilingPolicy",
+						     .api_version = PROFILING_API_VERSION };
 	struct watch_read read = { 0 };
 	enum list_part part = LIST_MORE;
 	const char *text;
@@ -159,8 +161,7 @@ static bool read_part(struct follower *f)
 		watch_read_release(&f->page);
 		r = watch_read_metadata(text, len, &f->page, NULL);
 	} else if (r == 0 && part == LIST_ITEM) {
-		r = watch_read_item(text, len, "ProfilingPolicy", PROFILING_API_VERSION, &read,
-				    NULL);
+		r = watch_read_item(text, len, &kind, &read, NULL);
 		if (r == 0)
 			step(f, &read.event, read.object);
 		watch_read_release(&read);
