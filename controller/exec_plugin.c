@@ -112,7 +112,8 @@ static void finish(struct exec_plugin *plugin)
 	tell(plugin);
 }
 
-/* It leads a group of its own, in which its children are. */
+/* It leads a group of its own, in which its children are.  Once it is reaped the group's number may be
+ * another's: what it left behind is let alone, and not listened to. */
 static void stop(struct exec_plugin *plugin)
 {
 	if (!plugin->exited) {

@@ -9,13 +9,6 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 
-static const char *const state_name[] = {
-	[HUB_ABSENT] = "absent",
-	[HUB_PENDING] = "pending",
-	[HUB_APPLIED] = "applied",
-	[HUB_FAILED] = "failed",
-};
-
 struct hub_plan *hub_plan_ref(struct hub_plan *plan)
 {
 	plan->refs++;
@@ -34,14 +27,6 @@ void hub_count(struct hub *hub, const char *name, const char *help, const char *
 	       const char *value)
 {
 	metric_add(metrics_counter(hub->metrics, name, help, METRIC_LABELS(key, value)), 1);
-}
-
-static void count_peer(struct hub *hub, enum hub_state state, int by)
-{
-	metric_add(metrics_gauge(hub->metrics, "rubato_controller_agents",
-				 "Nodes by the state of their agent.",
-				 METRIC_LABELS("state", state_name[state])),
-		   by);
 }
 
 /* --- nodes --- */
@@ -85,7 +70,6 @@ struct hub_peer *hub_peer_get(struct hub *hub, const char *name)
 	memmove(hub->peer + i + 1, hub->peer + i, (hub->peer_nr - i) * sizeof(hub->peer[0]));
 	hub->peer[i] = peer;
 	hub->peer_nr++;
-	count_peer(hub, HUB_ABSENT, 1);
 	return peer;
 }
 
@@ -158,8 +142,6 @@ static void tell(struct hub_peer *peer, int64_t now_ns)
 
 	if (hub->closing || !has_news(peer, state))
 		return;
-	count_peer(hub, peer->told_state, -1);
-	count_peer(hub, state, 1);
 	peer->told_state = state;
 	memcpy(peer->told_have, peer->fsm.have, sizeof(peer->told_have));
 	peer->told_clamped = peer->clamped;
@@ -235,7 +217,6 @@ void hub_drop_node(struct hub *hub, const char *node)
 	if (peer->conn)
 		hub_conn_close(peer->conn, HUB_CLOSE_SUPERSEDED, "the node is no more");
 	hub->gen_floor = MAX(hub->gen_floor, peer->fsm.gen);
-	count_peer(hub, peer->told_state, -1);
 	memmove(hub->peer + i, hub->peer + i + 1, (hub->peer_nr - i - 1) * sizeof(hub->peer[0]));
 	hub->peer_nr--;
 	peer_free(peer);

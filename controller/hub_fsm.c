@@ -40,11 +40,17 @@ static bool is_refused(const struct hub_fsm *fsm, int64_t now_ns)
 	return same(fsm->refused, fsm->wanted) && now_ns < fsm->refused_until;
 }
 
+/* After an answer that did not come (must_full) nobody knows what the agent has. */
+static bool is_confirmed(const struct hub_fsm *fsm)
+{
+	return fsm->wanted[0] && !fsm->inflight && !fsm->must_full && same(fsm->wanted, fsm->have);
+}
+
 /* A plan shall go out, now or when it has been quiet. */
 static bool is_behind(const struct hub_fsm *fsm, int64_t now_ns)
 {
 	return fsm->phase == HUB_PHASE_READY && fsm->wanted[0] && !fsm->inflight &&
-	       !same(fsm->wanted, fsm->have) && !is_refused(fsm, now_ns);
+	       !is_confirmed(fsm) && !is_refused(fsm, now_ns);
 }
 
 static bool plan_is_due(const struct hub_fsm *fsm, int64_t now_ns)
@@ -246,11 +252,9 @@ enum hub_send hub_fsm_take(struct hub_fsm *fsm, bool has_base, int64_t now_ns)
 
 enum hub_state hub_fsm_state(const struct hub_fsm *fsm, int64_t now_ns)
 {
-	bool confirmed = fsm->wanted[0] && !fsm->inflight && same(fsm->wanted, fsm->have);
-
 	if (fsm->phase != HUB_PHASE_READY)
 		return HUB_ABSENT;
-	if (confirmed)
+	if (is_confirmed(fsm))
 		return HUB_APPLIED;
 	return fsm->timed_out || is_refused(fsm, now_ns) ? HUB_FAILED : HUB_PENDING;
 }

@@ -100,11 +100,11 @@ static bool read_target(const char *server, struct target *ret)
 /* "example.com" is it and what is below it, ".example.com" only what is below. */
 static bool in_domain(const struct target *target, const char *domain)
 {
-	size_t len = strlen(domain), host_len = strlen(target->host);
+	size_t len, host_len = strlen(target->host);
 	const char *end;
 
-	if (domain[0] == '*')
-		return in_domain(target, domain + 1);
+	domain += strspn(domain, "*");
+	len = strlen(domain);
 	if (!len || host_len < len || target->is_ip)
 		return false;
 	end = target->host + host_len - len;

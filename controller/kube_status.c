@@ -11,6 +11,8 @@
 #include "lib/loop.h"
 #include "lib/metrics.h"
 
+#define GONE_QUIETLY 3 /* tries */
+
 struct kube_status {
 	struct kube_http *http;
 	struct status_queue *queue;
@@ -129,6 +131,12 @@ static void on_stored(struct kube_status *kube)
 	kube->failing = (struct err)ERR_INIT;
 }
 
+/* The watch says within moments that an object has gone; what is gone for longer deserves a word. */
+static bool is_expected(const struct status_entry *entry, enum status_outcome outcome)
+{
+	return outcome == STATUS_GONE && entry->backoff.failures < GONE_QUIETLY;
+}
+
 static void on_done(void *ctx, const struct kube_answer *answer)
 {
 	struct status_entry *entry = ctx;
@@ -138,7 +146,7 @@ static void on_done(void *ctx, const struct kube_answer *answer)
 	entry->call = NULL;
 	if (outcome == STATUS_STORED)
 		on_stored(kube);
-	else if (outcome != STATUS_GONE)
+	else if (!is_expected(entry, outcome))
 		on_failed(kube, entry, answer);
 	status_queue_done(kube->queue, entry, outcome, now_boot_ns(), random_u64());
 	if (outcome == STATUS_STORED)

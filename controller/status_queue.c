@@ -225,10 +225,11 @@ void status_queue_done(struct status_queue *queue, struct status_entry *entry,
 		entry->unsure = false;
 		backoff_reset(&entry->backoff);
 		break;
-	case STATUS_GONE:
-		break;
 	case STATUS_FAILED:
 		entry->unsure = true;
+		failed(entry, STATUS_RETRY_LAST_NS, now_ns, rnd);
+		break;
+	case STATUS_GONE:
 		failed(entry, STATUS_RETRY_LAST_NS, now_ns, rnd);
 		break;
 	case STATUS_UNANSWERED:

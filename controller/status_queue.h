@@ -43,7 +43,7 @@ struct status_entry {
 
 enum status_outcome {
 	STATUS_STORED,
-	STATUS_GONE, /* there is no such object any more */
+	STATUS_GONE, /* there is no such object, or another of its name; for a while, or we are about to hear of it */
 	STATUS_FAILED,
 	STATUS_UNANSWERED, /* nobody listens there */
 };

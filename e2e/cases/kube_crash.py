@@ -169,6 +169,8 @@ def check_lacks(checks, rig, what, words, change):
     rig.server.kubectl("replace", "-f", ROLE)
     ready = wait_until(lambda: rig.controller.ready() and rig.programmed("payments", "lacking", 0), 60, 0.5)
     checks.check(f"a role with {what} again: all works without a restart", ready, "" if ready else rig.controller.last_lines(2))
+    # The next one's status shall be news again.
+    rig.unboost("payments", "lacking")
 
 
 async def the_cluster_role_is_enough_and_no_more(checks):

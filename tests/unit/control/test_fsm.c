@@ -195,6 +195,27 @@ static void an_unanswered_plan_is_sent_once_more_then_the_agent_is_closed(void *
 	assert_int_equal(hub_fsm_tick(&fsm, 2 * HUB_ACK_NS), HUB_CLOSE_PROTOCOL);
 }
 
+static void going_back_after_an_answer_that_did_not_come_is_sent_too(void **state)
+{
+	struct hub_fsm fsm;
+
+	(void)state;
+	ready(&fsm);
+	hub_fsm_want(&fsm, hash_of(1), false, false, HUB_LANE_NOW, 0);
+	hub_fsm_take(&fsm, false, 0);
+	answer(&fsm, CONTROL_REASON_NONE, 0);
+	hub_fsm_want(&fsm, hash_of(2), false, false, HUB_LANE_NOW, 0);
+	hub_fsm_take(&fsm, true, 0);
+	hub_fsm_want(&fsm, hash_of(1), false, false, HUB_LANE_NOW, 0);
+	assert_int_equal(hub_fsm_tick(&fsm, HUB_ACK_NS), 0);
+	assert_int_equal(hub_fsm_state(&fsm, HUB_ACK_NS), HUB_PENDING);
+	assert_int_equal(hub_fsm_take(&fsm, true, HUB_ACK_NS), HUB_SEND_FULL);
+	assert_string_equal(fsm.inflight_hash, hash_of(1));
+	answer(&fsm, CONTROL_REASON_NONE, HUB_ACK_NS);
+	assert_int_equal(hub_fsm_state(&fsm, HUB_ACK_NS), HUB_APPLIED);
+	assert_int_equal(hub_fsm_take(&fsm, true, HUB_ACK_NS), HUB_SEND_NOTHING);
+}
+
 /* --- whatever happens --- */
 
 static uint64_t seed;
@@ -445,6 +466,7 @@ int main(void)
 		cmocka_unit_test(edits_wait_for_25_ms_of_quiet_but_never_longer_than_100_ms),
 		cmocka_unit_test(one_plan_is_in_flight_and_the_latest_goes_next),
 		cmocka_unit_test(going_back_is_not_confirmed_while_another_plan_is_in_flight),
+		cmocka_unit_test(going_back_after_an_answer_that_did_not_come_is_sent_too),
 		cmocka_unit_test(it_is_known_how_much_of_what_was_wanted_is_confirmed),
 		cmocka_unit_test(
 			an_agent_that_comes_back_with_something_else_has_confirmed_nothing),

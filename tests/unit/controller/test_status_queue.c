@@ -172,10 +172,12 @@ static void what_has_become_true_by_itself_is_not_tried_again(void **state)
 	sends_nothing(*state, 3600 * SECOND);
 }
 
-static void what_is_gone_is_not_tried_again(void **state)
+static void what_is_gone_is_tried_again_until_it_is_forgotten(void **state)
 {
 	want(*state, "a", 1);
 	done(*state, sends(*state, 0, "a", 1), STATUS_GONE);
+	done(*state, sends(*state, 3600 * SECOND, "a", 1), STATUS_GONE);
+	status_queue_forget(*state, OBJECT_POLICY, "payments", "a");
 	sends_nothing(*state, 3600 * SECOND);
 }
 
@@ -284,7 +286,7 @@ int main(void)
 		T(an_echo_of_an_older_write_is_no_news),
 		T(what_fails_is_tried_again_later_unless_something_newer_is_wanted),
 		T(what_has_become_true_by_itself_is_not_tried_again),
-		T(what_is_gone_is_not_tried_again),
+		T(what_is_gone_is_tried_again_until_it_is_forgotten),
 		T(an_api_that_is_away_is_asked_every_few_seconds),
 		T(few_are_under_way_and_clocks_go_first),
 		T(another_object_of_the_name_has_nothing_of_the_first),
