@@ -35,7 +35,7 @@ stage lint 900 make -j"$jobs" lint
 stage check 600 make -j"$jobs" check
 stage sanitizers 1200 make -j"$jobs" SANITIZE=address,undefined B=build-san all check
 stage fuzz 900 make -j"$jobs" fuzz RUNS="$RUNS"
-stage e2e 1800 make e2e # a first run builds the API server, too
+stage e2e 2100 make e2e # a first run builds the API server, too
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
