@@ -210,13 +210,14 @@ static struct watch_do on_status(struct watch_state *state, const struct watch_e
 				  "the server is busy (429)");
 	if (state->now == WATCH_ASK_STREAM)
 		return fall_back(state, event, now_ns, rnd);
+	/* Either may be said for a moment by a server that has just been started. */
 	if (status->code == 403) {
 		state->forbidden = true;
-		return watch_wait(state, resume(state), BACKOFF_LAST_NS, rnd, "forbidden (403)");
+		return watch_wait(state, resume(state), 0, rnd, "forbidden (403)");
 	}
 	if (status->code == 404) {
 		state->missing = true;
-		return watch_wait_anew(state, watch_sync_request(state), BACKOFF_LAST_NS, rnd,
+		return watch_wait_anew(state, watch_sync_request(state), 0, rnd,
 				       "there is no such resource (404)");
 	}
 	if (status->internal || status->code >= 500)

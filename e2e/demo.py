@@ -179,6 +179,9 @@ def print_summary(demo, report):
         rates = " -> ".join(str(rate) for rate in seen["rates_hz"])
         say(f"  {name:<10} {rates + ' Hz':<18} CPU by profiles {seen['cpu_profiled_s']:.2f} s, "
             f"by the kernel {seen['cpu_kernel_s']:.2f} s ({off:+.1f} %)")
+    if (stolen := max(s.cgroup.stolen_share() for s in demo.services)) > 0.01:
+        say(f"  the host of this virtual machine took {100 * stolen:.0f} % of CPU time besides: it is in the profiles, not in the "
+            "kernel's account")
     for service in demo.services:
         names = pprof.flat(demo.profiles(service.namespace))
         total = sum(names.values()) or 1

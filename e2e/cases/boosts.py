@@ -8,7 +8,7 @@ import asyncio
 
 from rubato import pprof
 from rubato.rig import NODE, Rig
-from . import SECOND, accounts_agree, had_enough_cpu, sleep_to, until
+from . import SECOND, accounts_agree, compare_accounts, had_enough_cpu, sleep_to, until
 
 HZ19, HZ100 = 52_631_579, 10_000_000
 
@@ -151,7 +151,7 @@ async def pod_created_during_the_boost(rig, checks):
     checks.check("a pod created during the boost is at the boosted rate from its first samples",
                  pprof.rates(profiles) == [100], str(pprof.rates(profiles)))
     # Nine seconds at 8 % are some 80 ticks: enough to see a missing window, not more.
-    checks.within("... and loses no CPU time", pprof.cpu_seconds(profiles), pod.cgroup.cpu_seconds(), 15)
+    compare_accounts(checks, "... and loses no CPU time", profiles, [pod], 15)
 
 
 async def cgroup_before_the_controller_knows(rig, checks):
@@ -195,9 +195,8 @@ def _every_file_is_sound(checks, rig):
     checks.check("every profile meets the norms", profiles and not faults, "; ".join(sorted(faults)) or f"{len(profiles)} files")
     sentence = "all pods together: CPU is the kernel's within 5 %"
     if had_enough_cpu(checks, sentence, [pod for pod in rig.pods if pod.namespace in ("payments", "search")]):
-        total = sum(pod.cgroup.cpu_seconds() for pod in rig.pods)
-        ours = pprof.cpu_seconds(p for p in profiles if p.pod in {pod.name for pod in rig.pods})
-        checks.within(sentence, ours, total, 5)
+        ours = [p for p in profiles if p.pod in {pod.name for pod in rig.pods}]
+        compare_accounts(checks, sentence, ours, rig.pods, 5)
 
 
 CASES = [boosts]

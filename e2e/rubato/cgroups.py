@@ -11,7 +11,7 @@ import subprocess
 import time
 import uuid
 
-from . import scope
+from . import scope, steal
 
 PREFIX = "rubato-e2e-"
 PERIOD_US = 100_000
@@ -85,6 +85,7 @@ class Cgroup:
         for directory in filter(None, (self.dir, self.quota_dir)):
             os.makedirs(directory)
         self.processes = []
+        self.before = steal.reading()
 
     def set_quota(self, cpus):
         """Returns whether the kernel offers quotas here."""
@@ -133,6 +134,10 @@ class Cgroup:
     def cpu_seconds(self):
         """The kernel's own account."""
         return int(re.search(r"^usage_usec (\d+)", _read(f"{self.dir}/cpu.stat"), re.M)[1]) / 1e6
+
+    def stolen_share(self):
+        """What was taken from the machine since the cgroup was made, as a share of what it worked."""
+        return steal.share_since(self.before)
 
     def remove(self):
         self.stop()

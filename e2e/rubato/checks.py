@@ -32,11 +32,6 @@ class Checks:
         return self.check(sentence, abs(value - goal) <= tolerance,
                           f"{value:.3g}{unit}, wanted {goal:.3g} +- {tolerance:.3g}{unit}")
 
-    def within(self, sentence, value, goal, percent):
-        ratio = value / goal if goal else float("inf")
-        return self.check(sentence, abs(ratio - 1) * 100 <= percent,
-                          f"{value:.2f} of {goal:.2f}, {100 * (ratio - 1):+.1f} %")
-
     def skip(self, sentence, why):
         self.skipped += 1
         self._lines.append(f"  skip   {sentence}: {why}")

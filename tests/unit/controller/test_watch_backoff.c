@@ -70,6 +70,23 @@ static void other_failures_are_waited_for_up_to_a_minute(void **state)
 	assert_in_range(wait_ns, 30 * NSEC_PER_SEC, 60 * NSEC_PER_SEC);
 }
 
+static void what_a_server_says_that_has_just_begun_is_not_believed_for_long(void **state)
+{
+	static const int code[] = { 403, 404, 500, 503 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(code); i++) {
+		const struct watch_event said = { .type = WATCH_REFUSED_HTTP,
+						  .status = { .code = code[i] } };
+		struct watch_state watch;
+
+		begin(&watch);
+		longest(&watch, &refused, 20);
+		assert_true(longest(&watch, &said, 1) < 1600 * NSEC_PER_MSEC);
+		assert_in_range(longest(&watch, &said, 20), 30 * NSEC_PER_SEC, 60 * NSEC_PER_SEC);
+	}
+}
+
 static void refused_connections_do_not_make_other_waits_longer(void **state)
 {
 	struct watch_state watch;
@@ -103,6 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_refused_connection_is_tried_again_within_5_s),
 		cmocka_unit_test(other_failures_are_waited_for_up_to_a_minute),
+		cmocka_unit_test(what_a_server_says_that_has_just_begun_is_not_believed_for_long),
 		cmocka_unit_test(refused_connections_do_not_make_other_waits_longer),
 		cmocka_unit_test(after_it_the_watch_goes_on_where_it_was),
 	};
