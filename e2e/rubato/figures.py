@@ -6,6 +6,7 @@ import os
 import platform
 import re
 
+from . import steal
 from .daemons import BUILD
 
 
@@ -44,6 +45,7 @@ class Figures:
 
     def __init__(self, name, shared=False):
         self.name, self.shared, self.machine, self.figures = name, shared, machine(), []
+        self.before = steal.reading()
 
     def add(self, name, value, unit, goal=None, peer=None):
         self.figures.append({"name": name, "value": None if value is None else round(value, 3), "unit": unit,
@@ -51,6 +53,7 @@ class Figures:
 
     def write(self):
         directory = os.path.join(BUILD, "bench")
+        self.machine["host_took_percent"] = round(100 * steal.share_since(self.before), 1)
         os.makedirs(directory, exist_ok=True)
         path = os.path.join(directory, f"{self.name}.json")
         figures = merge(self.figures, _figures_of(path)) if self.shared else self.figures
