@@ -25,7 +25,7 @@
 
 #include "controller/cid.h"
 #include "controller/clock.h"
-#include "controller/json_prune.h"
+#include "controller/json_pick.h"
 #include "controller/selector.h"
 #include "lib/base.h"
 #include "lib/caps.h"
@@ -115,7 +115,7 @@ must_check int object_from_json(const json_t *json, struct object **ret_object, 
 must_check int object_outline(const json_t *json, enum object_kind kind,
 			      struct object **ret_object);
 
-/* What object_from_json() and watch_read.h look at in an object of the kind, for json_prune(); NULL: all of it is
+/* What object_from_json() and watch_read.h look at in an object of the kind, for json_pick(); NULL: all of it is
  * looked at. */
 const struct json_keep *object_keep(enum object_kind kind);
 

@@ -2,7 +2,7 @@
 #include "controller/model.h"
 
 /* Lists of names, one beside the other as in the objects.  What the readers of model.c, model_pod.c and watch_read.c ask
- * for must be in them; test_json_prune reads objects both ways. */
+ * for must be in them; test_json_pick reads objects both ways. */
 
 #define END                                                                                        \
 	{                                                                                          \

@@ -77,21 +77,6 @@ static enum watch_event_type type_of(const char *type)
 	return WATCH_STRANGE;
 }
 
-/* The text, or what `keep` names of it. */
-static int parse(const char *text, size_t len, const struct json_keep *keep, json_t **ret_root,
-		 struct err *err)
-{
-	cleanup(freep) char *kept = NULL;
-	int r;
-
-	if (!keep)
-		return json_parse_bounded(text, len, LIMIT_KUBE_OBJECT_DEPTH, ret_root, err);
-	kept = xmalloc(len);
-	r = json_prune(text, len, keep, LIMIT_KUBE_OBJECT_DEPTH, kept, err);
-	return r < 0 ? r
-		     : json_parse_bounded(kept, (size_t)r, LIMIT_KUBE_OBJECT_DEPTH, ret_root, err);
-}
-
 int watch_read_line(const char *text, size_t len, const struct json_keep *keep,
 		    struct watch_read *ret_read, struct err *err)
 {
@@ -100,7 +85,7 @@ int watch_read_line(const char *text, size_t len, const struct json_keep *keep,
 	const struct json_keep line[] = { { .name = "type" },
 					  { .name = "object", .member = keep },
 					  { .name = NULL } };
-	int r = parse(text, len, keep ? line : NULL, &read.root, err);
+	int r = json_pick(text, len, keep ? line : NULL, LIMIT_KUBE_OBJECT_DEPTH, &read.root, err);
 
 	if (r < 0)
 		return r;
@@ -130,7 +115,7 @@ int watch_read_item(const char *text, size_t len, const struct watch_item_kind *
 		    struct watch_read *ret_read, struct err *err)
 {
 	struct watch_read read = { .event.type = WATCH_ITEM };
-	int r = parse(text, len, kind->keep, &read.root, err);
+	int r = json_pick(text, len, kind->keep, LIMIT_KUBE_OBJECT_DEPTH, &read.root, err);
 
 	if (r < 0)
 		return r;

@@ -4,7 +4,7 @@
 
 /* What the API server sends on a watch or list, as events of watch_fsm.h.  Pure. */
 
-#include "controller/json_prune.h"
+#include "controller/json_pick.h"
 #include "controller/watch_fsm.h"
 #include "lib/base.h"
 #include "lib/err.h"

@@ -9,7 +9,7 @@ deny() { # deny PATTERN FILE...: no FILE may include a header that matches PATTE
 	done
 }
 io='uv\.h|curl/|libwebsockets|microhttpd|bpf/(lib)?bpf\.h|sampler\.skel'
-core="controller/json_prune controller/model_keep controller/shared_text controller/cid controller/pod_pack controller/touch controller/json_lines controller/list_split controller/watch_fsm controller/watch_ask controller/watch_query controller/watch_read
+core="controller/json_pick controller/json_skip controller/model_keep controller/shared_text controller/cid controller/pod_pack controller/touch controller/json_lines controller/list_split controller/watch_fsm controller/watch_ask controller/watch_query controller/watch_read
 	controller/kubeconfig controller/kubeconfig_read controller/kubeconfig_user controller/exec_credential controller/pem controller/kube_proxy controller/key_set
 	controller/fields controller/rfc3339 controller/model_policy controller/model_pod controller/compile_part
 	controller/compile_steps controller/compile_join controller/object_list controller/object_json controller/store_dump controller/model controller/selector controller/store controller/effective controller/compile
