@@ -34,6 +34,9 @@ struct name {
 	json_t *decoded;
 };
 
+/* Of the whole text, and of an element. */
+static const struct name no_name;
+
 /* --- passing over --- */
 
 static bool is_space(char c)
@@ -228,13 +231,14 @@ static bool step(struct pick *pick)
 	}
 	level->after_item = true;
 	level->after_comma = false;
-	return level->close == '}' ? do_member(pick, level) : keep_value(pick, NULL, level->keep);
+	return level->close == '}' ? do_member(pick, level)
+				   : keep_value(pick, &no_name, level->keep);
 }
 
 static bool run(struct pick *pick, const struct json_keep *keep)
 {
 	pass_space(pick);
-	if (!keep_value(pick, NULL, keep))
+	if (!keep_value(pick, &no_name, keep))
 		return false;
 	while (pick->depth)
 		if (!step(pick))
