@@ -166,6 +166,8 @@ async def edited(stage, checks):
     await stage.boost("edit", "boost", HIGH, "120s")
     before = await stage.until_status("edit", "boost", lambda s: targets(s) == (2, 1))
     checks.check("edit: before it, both pods are at 100 Hz", await stage.until_rates(one, HIGH) and await stage.until_rates(two, HIGH))
+    # Clocks in a status are of whole seconds.
+    await sleep_to(parse_time(before["status"]["activeSince"]), 1.2)
     await patch(stage, "edit", f'{{"spec":{{"sampleRateHz":{LOW}}}}}')
     after = await stage.until_status("edit", "boost", lambda s: s.get("observedGeneration") == 2 and targets(s) == (2, 1))
     checks.check("edit: kubectl patch of the rate is in the kernel", await stage.until_rates(one, LOW) and await stage.until_rates(two, LOW))
