@@ -193,6 +193,9 @@ static void store_remove(void *ctx, enum object_kind kind, const char *ns, const
 	struct kube_status *kube = ctx;
 
 	status_queue_forget(kube->queue, kind, ns, name);
+	/* What failed is no more: /readyz shall not wait for the next status of another. */
+	if (!status_queue_retries(kube->queue))
+		kube->failing = (struct err)ERR_INIT;
 	pump(kube);
 }
 

@@ -200,6 +200,11 @@ struct status_entry *status_queue_next(struct status_queue *queue, int64_t now_n
 	return entry;
 }
 
+bool status_queue_retries(const struct status_queue *queue)
+{
+	return !TAILQ_EMPTY(&queue->later);
+}
+
 int64_t status_queue_wake_ns(const struct status_queue *queue)
 {
 	return queue->later_ns;

@@ -69,6 +69,8 @@ void status_queue_forget(struct status_queue *queue, enum object_kind kind, cons
 
 /* What is to be written now: `sent` is under way from here on, until status_queue_done().  NULL = nothing. */
 struct status_entry *status_queue_next(struct status_queue *queue, int64_t now_ns);
+/* Does something that failed wait for its next try? */
+bool status_queue_retries(const struct status_queue *queue);
 /* When there will be something, if nothing happens before; INT64_MAX = never. */
 int64_t status_queue_wake_ns(const struct status_queue *queue);
 

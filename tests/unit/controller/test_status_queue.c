@@ -177,7 +177,9 @@ static void what_is_gone_is_tried_again_until_it_is_forgotten(void **state)
 	want(*state, "a", 1);
 	done(*state, sends(*state, 0, "a", 1), STATUS_GONE);
 	done(*state, sends(*state, 3600 * SECOND, "a", 1), STATUS_GONE);
+	assert_true(status_queue_retries(*state));
 	status_queue_forget(*state, OBJECT_POLICY, "payments", "a");
+	assert_false(status_queue_retries(*state));
 	sends_nothing(*state, 3600 * SECOND);
 }
 
