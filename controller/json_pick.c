@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "controller/json_skip.h"
 #include "lib/json.h"
+#include "lib/json_skip.h"
 
 #define LEVELS 64
 
@@ -39,14 +39,9 @@ static const struct name no_name;
 
 /* --- passing over --- */
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static void pass_space(struct pick *pick)
 {
-	while (pick->at < pick->end && is_space(*pick->at))
+	while (pick->at < pick->end && json_is_space(*pick->at))
 		pick->at++;
 }
 
@@ -54,7 +49,7 @@ static bool pass_word(struct pick *pick)
 {
 	const char *begin = pick->at;
 
-	while (pick->at < pick->end && !strchr(",]}[{\":", *pick->at) && !is_space(*pick->at))
+	while (pick->at < pick->end && !strchr(",]}[{\":", *pick->at) && !json_is_space(*pick->at))
 		pick->at++;
 	return pick->at > begin;
 }
@@ -101,6 +96,15 @@ static json_t *scalar(const char *text, size_t len)
 	return json_loadb(text, len, JSON_DECODE_ANY, NULL);
 }
 
+/* False when there is one of the name, too. */
+static bool add_member(json_t *object, const struct name *name, json_t *value)
+{
+	size_t nr = json_object_size(object);
+
+	return json_object_setn_new(object, name->text, name->len, value) == 0 &&
+	       json_object_size(object) > nr;
+}
+
 /* Takes `value`, which may be NULL, and adds it to where we are. */
 static bool add(struct pick *pick, const struct name *name, json_t *value)
 {
@@ -112,11 +116,9 @@ static bool add(struct pick *pick, const struct name *name, json_t *value)
 		pick->root = value;
 	else if (level->close == ']')
 		return json_array_append_new(level->into, value) == 0;
-	else if (!json_object_getn(level->into, name->text, name->len))
-		return json_object_setn_new(level->into, name->text, name->len, value) == 0;
 	else
-		json_decref(value);
-	return !level;
+		return add_member(level->into, name, value);
+	return true;
 }
 
 static bool keep_scalar(struct pick *pick, const struct name *name)

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/json_skip.h"
+
 #define ROOM_KEPT (64UL * 1024)
 
 enum state {
@@ -69,11 +71,6 @@ void list_split_feed(struct list_split *split, const char *data, size_t len)
 	}
 	memcpy(split->buf + rest, data, len);
 	split->len += len;
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 /* Pass one byte of an object, array or string.  True when it was the last. */
@@ -186,7 +183,7 @@ static bool move(struct list_split *split, char c)
 /* A state in which only one or two bytes may come. */
 static int expect(struct list_split *split, char c, struct err *err)
 {
-	if (is_space(c) || move(split, c))
+	if (json_is_space(c) || move(split, c))
 		return 0;
 	if (split->state == AT_VALUE)
 		return at_value(split, c, err);
@@ -234,7 +231,7 @@ static int step(struct list_split *split, enum list_part *ret_part, struct err *
 		}
 		return 0;
 	case IN_WORD:
-		if (!is_space(c) && c != ',' && c != '}')
+		if (!json_is_space(c) && c != ',' && c != '}')
 			return 0;
 		split->state = AFTER_VALUE;
 		return expect(split, c, err);

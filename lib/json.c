@@ -5,27 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Brackets inside strings do not count; a wrong text may be miscounted, jansson then refuses it. */
+#include "lib/json_skip.h"
+
+/* Of the first value; jansson refuses what comes behind it, before it looks into it. */
 static bool depth_within(const char *buf, size_t len, size_t depth_max)
 {
-	bool in_string = false;
-	size_t depth = 0;
+	const char *end = buf + len;
+	bool too_deep = false;
 
-	for (size_t i = 0; i < len; i++) {
-		char c = buf[i];
-
-		if (in_string && c == '\\')
-			i++;
-		else if (c == '"')
-			in_string = !in_string;
-		else if (!in_string && (c == '{' || c == '['))
-			depth++;
-		else if (!in_string && (c == '}' || c == ']') && depth)
-			depth--;
-		if (depth > depth_max)
-			return false;
-	}
-	return true;
+	while (buf < end && json_is_space(*buf))
+		buf++;
+	if (buf < end && (*buf == '{' || *buf == '['))
+		(void)json_skip_nested(buf, end, depth_max, &too_deep);
+	return !too_deep;
 }
 
 int json_parse_bounded(const char *buf, size_t len, size_t depth_max, json_t **ret, struct err *err)

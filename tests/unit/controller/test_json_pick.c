@@ -32,6 +32,7 @@ static void gives(const char *text, const char *expected)
 	assert_string_equal(dumped, expected);
 }
 
+/* `sentence` NULL: whatever it says. */
 static void refuses(const char *text, const char *sentence)
 {
 	json_t *json = NULL;
@@ -39,7 +40,8 @@ static void refuses(const char *text, const char *sentence)
 
 	assert_int_equal(json_pick(text, strlen(text), keep, DEPTH, &json, &err), -EINVAL);
 	assert_null(json);
-	assert_string_equal(err.text, sentence);
+	if (sentence)
+		assert_string_equal(err.text, sentence);
 }
 
 static void only_what_is_named_is_left(void **state)
@@ -88,13 +90,8 @@ static void what_is_kept_is_read_strictly(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(text); i++) {
-		json_t *json = NULL;
-		struct err err = ERR_INIT;
-
-		assert_int_equal(json_pick(text[i], strlen(text[i]), keep, DEPTH, &json, &err),
-				 -EINVAL);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(text); i++)
+		refuses(text[i], NULL);
 }
 
 static void what_is_no_json_is_refused(void **state)
@@ -105,13 +102,8 @@ static void what_is_no_json_is_refused(void **state)
 					    "{} x",	 "{\"c\":\"",  "{\"c\":\"\\", "{\"b\":[1]",
 					    "{\"c\" 1}", "]",	       "{\"a\"]" };
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(text); i++) {
-		json_t *json = NULL;
-		struct err err = ERR_INIT;
-
-		assert_int_equal(json_pick(text[i], strlen(text[i]), keep, DEPTH, &json, &err),
-				 -EINVAL);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(text); i++)
+		refuses(text[i], NULL);
 	refuses("{\"a\": 1,}", "not valid JSON at byte 8");
 }
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "controller/json_skip.h"
+#include "lib/json_skip.h"
 
 #define TEXT_MAX 400
 #define LEVELS 12

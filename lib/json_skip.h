@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CONTROLLER_JSON_SKIP_H
-#define CONTROLLER_JSON_SKIP_H
+#ifndef LIB_JSON_SKIP_H
+#define LIB_JSON_SKIP_H
 
 /* Where a value of a JSON text ends, of which nothing else is to be known.  Pure.
  *
@@ -8,6 +8,11 @@
  * compared.  Nine tenths of what an API server sends is passed over so. */
 
 #include "lib/base.h"
+
+static inline bool json_is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 /* What is behind the string that begins at `at`, a quote; NULL when the text ends before it does. */
 const char *json_skip_string(const char *at, const char *end);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "controller/json_skip.h"
+#include "lib/json_skip.h"
 
 #include <endian.h>
 #include <string.h>
