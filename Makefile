@@ -24,27 +24,32 @@ override CFLAGS	+= -std=gnu17 -Wall -Wextra -Werror -Wmissing-prototypes -Wstric
 CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -iquote . -iquote $(B)/gen $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS	+= $(shell pkg-config --libs $(PKGS) 2>/dev/null) -liberty
 
-objs	= $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+# Every file below some folders: $(call below,lib kube,*.c).
+below	= $(sort $(shell find $(1) -name '$(2)'))
+objs	= $(patsubst %.c,$(B)/%.o,$(call below,$(1),*.c))
 PROTO	:= $(patsubst proto/%.proto,$(B)/gen/proto/%.pb-c.o,$(wildcard proto/*.proto))
 LIB	:= $(call objs,lib) $(PROTO)
+KUBE	:= $(call objs,kube)
 CTL	:= $(call objs,controller)
 AGENT	:= $(call objs,agent)
 BPF	:= $(patsubst bpf/%.bpf.c,$(B)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
-# A test sees the modules of its own side, without main().
+# A test sees the modules of its own side, without main(); `both`: the two daemons, without what each has under the
+# same name.
 PARTS_lib := $(LIB)
 PARTS_bpf := $(LIB)
-PARTS_controller := $(LIB) $(filter-out %/main.o,$(CTL))
-PARTS_agent := $(LIB) $(filter-out %/main.o,$(AGENT))
-# Both sides together, without what each program has under the same name.
-PARTS_control := $(LIB) $(filter-out %/main.o %/settings.o %/daemon.o,$(CTL) $(AGENT))
-SIDES	:= lib bpf controller agent control
-UNIT	:= $(patsubst tests/%.c,$(B)/%,$(wildcard tests/unit/*/test_*.c))
-FUZZ	:= $(patsubst tests/%.c,$(B)/%,$(wildcard tests/fuzz/*/fuzz_*.c))
+
+PARTS_controller := $(LIB) $(KUBE) $(filter-out $(B)/controller/main.o,$(CTL))
+PARTS_kube := $(PARTS_controller)
+PARTS_agent := $(LIB) $(filter-out $(B)/agent/main.o,$(AGENT))
+PARTS_both := $(LIB) $(KUBE) $(filter-out $(addprefix $(B)/controller/,main.o settings.o daemon.o) $(B)/agent/main.o $(B)/agent/settings.o,$(CTL) $(AGENT))
+SIDES	:= lib bpf kube controller agent both
+UNIT	:= $(patsubst tests/%.c,$(B)/%,$(call below,tests/unit,test_*.c))
+FUZZ	:= $(patsubst tests/%.c,$(B)/%,$(call below,tests/fuzz,fuzz_*.c))
 BENCHES	:= $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 TOOLS	:= $(patsubst e2e/tools/%.c,$(B)/e2e/%,$(wildcard e2e/tools/*.c))
 
 all: $(B)/rubato-controller $(B)/rubato-agent
-$(B)/rubato-controller: $(CTL) $(LIB)
+$(B)/rubato-controller: $(CTL) $(KUBE) $(LIB)
 $(B)/rubato-agent: $(AGENT) $(LIB)
 $(B)/rubato-controller $(B)/rubato-agent:
 	$(call say,LD)
@@ -77,7 +82,6 @@ $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(*)_bpf > $@.tmp && sed 's,return err;,& /* NOLINT: the analyzer sees a leak where libbpf frees */,' $@.tmp > $@ && rm $@.tmp
 
 check: $(UNIT) $(B)/rubato-controller $(B)/rubato-agent
-	$(Q)tests/check-layers.sh
 	$(Q)tests/check-docs.py $(B)/rubato-controller $(B)/rubato-agent
 	$(Q)tests/run-unit.sh $(UNIT)
 fuzz: $(FUZZ)
@@ -122,9 +126,9 @@ bench: all tools $(BENCHES)
 bench-scale: all
 	$(Q)B=$(B) bench/run.sh kube_scale
 
-SOURCES	= $(wildcard lib/*.[ch] controller/*.[ch] agent/*.[ch] bpf/*.[ch] tests/*/*/*.[ch] e2e/tools/*.[ch] bench/*.c)
+SOURCES	= $(call below,lib kube controller agent bpf tests e2e/tools bench,*.[ch])
 HEADERS	= $(filter %.h,$(SOURCES))
-TIDY	:= $(patsubst %.c,$(B)/tidy/%.ok,$(wildcard lib/*.c controller/*.c agent/*.c))
+TIDY	:= $(patsubst %.c,$(B)/tidy/%.ok,$(call below,lib kube controller agent,*.c))
 lint: lint-format lint-headers $(TIDY)
 lint-format:
 	$(Q)clang-format --dry-run -Werror $(SOURCES)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/agent.h"
+#include "agent/daemon/agent.h"
 #include "agent/probe.h"
 #include "agent/settings.h"
-#include "lib/http.h"
 #include "lib/log.h"
 #include "lib/loop.h"
-#include "lib/metrics.h"
+#include "lib/observe/http.h"
+#include "lib/observe/metrics.h"
 
 #include <stdio.h>
 

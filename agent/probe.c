@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/probe.h"
 
-#include "agent/cgroup_scan.h"
-#include "agent/resolve.h"
-#include "agent/sampler.h"
+#include "agent/core/plan/resolve.h"
+#include "agent/kernel/cgroup_scan.h"
+#include "agent/kernel/sampler.h"
 
 #include <string.h>
 #include <sys/utsname.h>

@@ -4,7 +4,7 @@
 
 /* What this machine offers the agent, found out by trying. */
 
-#include "lib/base.h"
+#include "lib/core/base.h"
 
 #include <stdio.h>
 

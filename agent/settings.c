@@ -2,7 +2,7 @@
 #include "agent/settings.h"
 
 #include "bpf/sampler.h"
-#include "lib/limits.h"
+#include "lib/core/limits.h"
 #include "lib/log.h"
 #include "lib/options.h"
 

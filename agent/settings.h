@@ -4,8 +4,8 @@
 
 /* What rubato-agent is told: its flags and, with the same names, its config file. */
 
-#include "lib/base.h"
-#include "lib/err.h"
+#include "lib/core/base.h"
+#include "lib/core/err.h"
 
 struct settings {
 	char *controller; /* HOST:PORT; NULL = none: everything at the built-in default */

@@ -22,8 +22,8 @@
 
 #include <bpf/bpf.h>
 
-#include "agent/sampler.h"
-#include "lib/caps.h"
+#include "agent/kernel/sampler.h"
+#include "lib/core/plan/caps.h"
 
 #define CLS 2
 #define DEPTH 20

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "controller/compile.h"
-#include "controller/source_files.h"
-#include "controller/store.h"
-#include "lib/duration.h"
+#include "controller/core/compile/compile.h"
+#include "controller/core/store/store.h"
+#include "controller/source/source_files.h"
+#include "lib/core/duration.h"
 #include "lib/loop.h"
 
 struct check {

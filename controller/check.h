@@ -5,8 +5,8 @@
 /* `rubato-controller --source DIR --check`: read the manifests once and print what each policy would do,
  * and what is refused.  For CI of a repository of manifests. */
 
-#include "lib/base.h"
-#include "lib/err.h"
+#include "lib/core/base.h"
+#include "lib/core/err.h"
 
 #include <stdio.h>
 

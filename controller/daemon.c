@@ -6,17 +6,17 @@
 #include <sys/resource.h>
 #include <uv.h>
 
-#include "controller/hub.h"
-#include "controller/kube_identity.h"
-#include "controller/kube_source.h"
-#include "controller/reconcile.h"
-#include "controller/source_dir.h"
-#include "controller/status_dir.h"
-#include "controller/store_dump.h"
-#include "lib/http.h"
+#include "controller/core/store/store_dump.h"
+#include "controller/hub/hub.h"
+#include "controller/hub/kube_identity.h"
+#include "controller/reconcile/reconcile.h"
+#include "controller/source/kube_source.h"
+#include "controller/source/source_dir.h"
+#include "controller/status/status_dir.h"
 #include "lib/log.h"
 #include "lib/loop.h"
-#include "lib/metrics.h"
+#include "lib/observe/http.h"
+#include "lib/observe/metrics.h"
 
 #define OPEN_FILES 16384 /* one per agent, and room */
 

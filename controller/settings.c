@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "lib/limits.h"
+#include "lib/core/limits.h"
 #include "lib/log.h"
 
 static const char example[] =

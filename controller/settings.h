@@ -4,8 +4,8 @@
 
 /* What a person sets: flags and the configuration file of rubato-controller. */
 
-#include "lib/base.h"
-#include "lib/err.h"
+#include "lib/core/base.h"
+#include "lib/core/err.h"
 #include "lib/options.h"
 
 enum settings_identity { IDENTITY_AUTO, IDENTITY_TOKEN, IDENTITY_CERTIFICATE };

@@ -5,8 +5,8 @@
 /* Files, whole: read within a bound, write so that a reader sees the old or the new one, never a part.
  * Sentences name the path. */
 
-#include "lib/base.h"
-#include "lib/err.h"
+#include "lib/core/base.h"
+#include "lib/core/err.h"
 
 #include <sys/types.h>
 

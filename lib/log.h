@@ -15,8 +15,8 @@
  * by main().
  */
 
-#include "lib/base.h"
-#include "lib/err.h"
+#include "lib/core/base.h"
+#include "lib/core/err.h"
 
 #define LOG_LINE_MAX 8192
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/loop.h"
 
-#include "lib/metrics.h"
+#include "lib/observe/metrics.h"
 
 #include <assert.h>
 #include <signal.h>

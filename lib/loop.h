@@ -8,7 +8,7 @@
  * their close callbacks (uv_run until it returns 0).
  */
 
-#include "lib/base.h"
+#include "lib/core/base.h"
 
 #include <uv.h>
 

@@ -19,8 +19,8 @@
  * otherwise touches nothing but what the table points at.
  */
 
-#include "lib/base.h"
-#include "lib/err.h"
+#include "lib/core/base.h"
+#include "lib/core/err.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/core/limits.h"
+#include "lib/core/yaml.h"
 #include "lib/fs.h"
-#include "lib/limits.h"
 #include "lib/options_value.h"
-#include "lib/yaml.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/options_value.h"
 
-#include "lib/duration.h"
+#include "lib/core/duration.h"
 
 #include <errno.h>
 #include <string.h>

@@ -19,6 +19,10 @@ def read(*paths):
     return "\n".join(texts)
 
 
+def sources(*folders):
+    return [path for folder in folders for path in sorted(glob.glob(f"{folder}/**/*.c", recursive=True))]
+
+
 def differences(what, code, documents, text):
     """What only one of them has; a side without anything means that this test looks in the wrong place."""
     if not code or not documents:
@@ -41,8 +45,8 @@ def check_options(program):
 
 
 def metrics_of_code():
-    names = set(re.findall(r'"(rubato_(?:agent|controller)_[a-z_]+)"', read(*glob.glob("controller/*.c"), *glob.glob("agent/*.c"))))
-    for suffix in re.findall(r'xasprintf\("%s(_[a-z_]+)", prefix\)', read(*glob.glob("lib/*.c"))):
+    names = set(re.findall(r'"(rubato_(?:agent|controller)_[a-z_]+)"', read(*sources("kube", "controller", "agent"))))
+    for suffix in re.findall(r'xasprintf\("%s(_[a-z_]+)", prefix\)', read(*sources("lib"))):
         names |= {f"rubato_agent{suffix}", f"rubato_controller{suffix}"}
     return names
 
@@ -71,12 +75,12 @@ def check_words(what, source, pattern, document, heading):
 def check_reasons():
     conditions = "docs/troubleshooting.md", "What the conditions mean"
     refused = "docs/troubleshooting.md", "An agent is refused"
-    yield from check_words("condition", "controller/status.c", r'add_condition\(\w*&?\w+, "(\w+)"', *conditions)
-    yield from check_words("reason", "controller/status.c", r'\{\s*(?:true|false),\s*"(\w+)"', *conditions)
-    yield from check_words("event", "controller/kube_event.c", r'\{ "(?:Normal|Warning)", "\w+", "(\w+)" \}', "docs/cluster.md",
+    yield from check_words("condition", "controller/core/status/status.c", r'add_condition\(\w*&?\w+, "(\w+)"', *conditions)
+    yield from check_words("reason", "controller/core/status/status.c", r'\{\s*(?:true|false),\s*"(\w+)"', *conditions)
+    yield from check_words("event", "controller/core/status/kube_event.c", r'\{ "(?:Normal|Warning)", "\w+", "(\w+)" \}', "docs/cluster.md",
                            "What one sees")
-    yield from check_words("reason", "controller/token_review.c", r'\[TOKEN_(?!GOOD)\w+\] = "(\w+)"', *refused)
-    yield from check_words("reason", "controller/hub_auth.c", r'(?:TOO_LONG |cert_name, )"(\w+)"', *refused)
+    yield from check_words("reason", "controller/core/identity/token_review.c", r'\[TOKEN_(?!GOOD)\w+\] = "(\w+)"', *refused)
+    yield from check_words("reason", "controller/hub/hub_auth.c", r'(?:TOO_LONG |cert_name, )"(\w+)"', *refused)
 
 
 def anchors(path):

@@ -1,30 +1,83 @@
 #!/bin/sh
-# Fail when an include breaks the layering drawn in docs/architecture.md.
+# check-layers.sh BUILD: fail when the house is not what docs/architecture.md says of it.  It knows folders, no files.
+#   - includes go one way: into the rooms that `row` allows, in no circle of modules and in none of folders
+#   - what lies under a core/ does no I/O: by its headers, and by the symbols of its objects in BUILD
+#   - a header NAME_priv.h is included by its own folder only; a header compiles alone (make lint)
+#   - no folder has more than 15 modules, no file more than 400 lines
+# Needs only sh, awk, nm and tsort.
+build=${1:-build}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT INT TERM
 bad=0
-deny() { # deny PATTERN FILE...: no FILE may include a header that matches PATTERN
-	pattern=$1
-	shift
-	for f; do
-		[ -f "$f" ] && grep -HnE "^#include [<\"]($pattern)" "$f" && bad=1
-	done
+complain() { # complain SENTENCE: with each line of standard input
+	sed "s|\$|: $1|" >"$work/found"
+	[ -s "$work/found" ] && cat "$work/found" >&2 && bad=1
 }
-io='uv\.h|curl/|libwebsockets|microhttpd|bpf/(lib)?bpf\.h|sampler\.skel'
-core="controller/json_pick controller/model_keep controller/shared_text controller/cid controller/pod_pack controller/touch controller/json_lines controller/list_split controller/watch_fsm controller/watch_ask controller/watch_query controller/watch_read
-	controller/kubeconfig controller/kubeconfig_read controller/kubeconfig_user controller/exec_credential controller/pem controller/kube_proxy controller/key_set
-	controller/fields controller/rfc3339 controller/model_policy controller/model_pod controller/compile_part
-	controller/compile_steps controller/compile_join controller/object_list controller/object_json controller/store_dump controller/model controller/selector controller/store controller/effective controller/compile
-	controller/clock controller/status controller/status_read controller/status_queue controller/manifest controller/source_set controller/status_record
-	controller/tracked controller/source_table agent/cgroup_name agent/cgroups agent/cgroups_bind
-	agent/plan_index agent/table agent/resolve agent/cgroup_mount agent/collect
-	agent/procmap agent/profile agent/pprof agent/pprof_writer agent/elf agent/elf_symbols agent/kallsyms
-	agent/demangle agent/names agent/images agent/sideband_parse
-	lib/err lib/buf lib/caps lib/json lib/json_skip lib/plan lib/plan_json lib/plan_delta lib/duration lib/utf8 lib/yaml lib/yaml_scalar lib/plan_hash lib/plan_parse lib/opamp lib/backoff
-	controller/hub_fsm agent/client_fsm controller/jwt controller/token_review
-	controller/token_cache controller/identity controller/status_grace controller/kube_event"
-for module in $core; do
-	deny "$io|lib/(log|loop|http)\\.h" "$module.c" "$module.h"
-done
-deny 'controller/|agent/' lib/*.[ch] bpf/*.[ch]
-deny 'agent/' controller/*.[ch]
-deny 'controller/' agent/*.[ch]
+sources=$(find lib kube controller agent bpf -name '*.[ch]' | sort)
+
+# FILE FOLDER INCLUDED FOLDER: every include of ours; what is generated (no such file) is left out.
+grep -oE '^#include "[^"]+"' $sources | sed -E 's/^([^:]+):#include "(.*)"/\1 \2/' |
+	awk '{ from = to = ""; if ((getline line < $2) < 0) next; close($2)
+	       from = $1; sub(/\/[^\/]*$/, "", from); to = $2; sub(/\/[^\/]*$/, "", to)
+	       print $1, from, $2, to }' >"$work/includes"
+[ -s "$work/includes" ] || { echo "no include found: is this the top of the tree?" >&2; exit 1; }
+
+# Which rooms a room may include.  A core includes cores.
+row() {
+	case $1 in
+	bpf*) echo 'bpf' ;;
+	lib/core*) echo 'lib/core' ;;
+	lib*) echo 'lib' ;;
+	kube/core*) echo 'kube/core lib/core' ;;
+	kube*) echo 'kube lib' ;;
+	controller/core*) echo 'controller/core kube/core lib/core' ;;
+	controller*) echo 'controller kube lib' ;;
+	agent/core*) echo 'agent/core lib/core bpf' ;;
+	agent*) echo 'agent lib bpf' ;;
+	esac
+}
+cut -d' ' -f2 "$work/includes" | sort -u | while read -r room; do
+	row "$room" | sed "s|^|$room |"
+done >"$work/rows"
+awk 'NR == FNR { for (i = 2; i <= NF; i++) may[$1] = may[$1] " " $i; next }
+     { n = split(may[$2], room, " "); good = 0
+       for (i = 1; i <= n; i++) good = good || index($4 "/", room[i] "/") == 1
+       if (!good) print $1 " includes " $3 }' "$work/rows" "$work/includes" |
+	complain 'its room may not'
+
+# Modules: x.h and x.c are one, and so is a folder'"'"'s family around x_priv.h.
+awk '$3 ~ /_priv\.h$/ && $2 != $4 { print $1 " includes " $3 }' "$work/includes" |
+	complain 'it is private to its folder'
+awk 'function module(f) { sub(/\.[ch]$/, "", f); return (f in family) ? family[f] : f }
+     NR == FNR { if ($3 ~ /_priv\.h$/) { f = $1; p = $3; sub(/\.[ch]$/, "", f); sub(/_priv\.h$/, "", p)
+                 if ($2 == $4) family[f] = p; family[p "_priv"] = p }; next }
+     { a = module($1); b = module($3); if (a != b) print a, b }' "$work/includes" "$work/includes" |
+	sort -u | tsort 2>&1 >/dev/null | sed -n 's/^tsort: \([a-z].*\/.*\)/\1/p' |
+	complain 'a circle of modules'
+awk '$2 != $4 { print $2, $4 }' "$work/includes" | sort -u | tsort 2>&1 >/dev/null |
+	sed -n 's/^tsort: \([a-z].*\/.*\)/\1/p' | complain 'a circle of folders'
+
+# No I/O under core/: neither by header nor by symbol.
+core=$(echo "$sources" | grep '/core/')
+grep -HnE '^#include <(uv\.h|curl/|libwebsockets|microhttpd|bpf/|sys/(socket|mman|epoll|inotify)|unistd|fcntl|pthread|stdio_ext)' $core |
+	complain 'no I/O in a core'
+find "$build" -path '*/core/*.o' ! -path '*/tidy/*' >"$work/objects"
+find "$build/lib" "$build/kube" "$build/controller" "$build/agent" -name '*.o' 2>/dev/null >"$work/all"
+if [ -s "$work/objects" ]; then
+	xargs nm -A -u <"$work/objects" | awk '{ sub(/:.*/, "", $1); print $1, $NF }' >"$work/wanted"
+	xargs nm -A --defined-only -g <"$work/all" | awk '{ sub(/:.*/, "", $1); print $1, $NF }' >"$work/defined"
+	awk 'NR == FNR { where[$2] = $1; next }
+	     ($2 in where) && where[$2] !~ /\/core\// { print $1 " calls " $2 "() of " where[$2] }' "$work/defined" "$work/wanted" |
+		complain 'it is no core'
+	awk '$2 ~ /^(open|openat|creat|read|write|pread|pwrite|readv|writev|fopen|fdopen|freopen|popen|system|fork|vfork|execve?|execvp|socket|connect|bind|listen|accept4?|send|sendto|sendmsg|recv|recvfrom|recvmsg|poll|ppoll|select|epoll_.*|ioctl|stat|lstat|fstat|fstatat|statx?|access|unlink|unlinkat|rename|renameat|mkdir|opendir|readdir|mmap|munmap|syscall|time|gettimeofday|clock_gettime|sleep|usleep|nanosleep|rand|random|getrandom|getentropy|arc4random.*|getenv|secure_getenv|getpid|gethostname|uname|sysconf|signal|sigaction|kill|uv_.*|curl_.*|lws_.*|MHD_.*|bpf_.*|perf_.*|RAND_.*)$/ { print $1 " calls " $2 "()" }' "$work/wanted" |
+		complain 'no I/O in a core'
+else
+	echo "$build holds no objects of a core: build first" >&2
+	bad=1
+fi
+
+echo "$sources" | grep '\.c$' | sed 's|/[^/]*$||' | sort | uniq -c | awk '$1 > 15 { print $2 ": " $1 " modules" }' |
+	complain 'a folder has fifteen at most'
+wc -l $(git ls-files '*.[ch]' '*.py' '*.sh' 2>/dev/null || echo "$sources") | awk '$2 != "total" && $1 > 400 { print $2 ": " $1 " lines" }' |
+	complain 'a file has four hundred at most'
 exit $bad

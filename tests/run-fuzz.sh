@@ -1,13 +1,13 @@
 #!/bin/sh
-# run-fuzz.sh RUNS PROGRAM...: each fuzz target for RUNS inputs, from the seeds beside its source
-# (tests/fuzz/SIDE/seeds/MODULE/).  Closing line: "N passed, N failed".
+# run-fuzz.sh RUNS PROGRAM...: each fuzz target for RUNS inputs, from its seeds
+# (tests/fuzz/seeds/MODULE/).  Closing line: "N passed, N failed".
 runs=$1
 shift
 pass=0 fail=0
 for t; do
-	name=${t##*/fuzz_} side=$(basename "$(dirname "$t")")
+	name=${t##*/fuzz_} room=$(dirname "${t##*/fuzz/}")
 	corpus=$(mktemp -d)
-	seeds=tests/fuzz/$side/seeds/$name
+	seeds=tests/fuzz/seeds/$name
 	[ -d "$seeds" ] || seeds=
 	if (cd "$corpus" && exit 0) && "$t" -runs="$runs" -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
 		-artifact_prefix="$corpus/" "$corpus" $seeds >"$corpus.log" 2>&1; then
@@ -16,7 +16,7 @@ for t; do
 		fail=$((fail + 1)) verdict=FAILED
 		tail -40 "$corpus.log"
 	fi
-	printf '  %-7s%-44s %s\n' FUZZ "$side/$name" "$verdict"
+	printf '  %-7s%-44s %s\n' FUZZ "$room/$name" "$verdict"
 	rm -rf "$corpus" "$corpus.log"
 done
 echo "$pass passed, $fail failed"

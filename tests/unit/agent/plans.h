@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "lib/plan.h"
+#include "lib/core/plan/plan.h"
 
 static inline struct plan plan_of(const char *text, int64_t now_ns)
 {

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "lib/base.h"
+#include "lib/core/base.h"
 #include "proto/pprof.pb-c.h"
 
 static inline Pprof__Profile *read_pprof(const uint8_t *data, size_t len)

@@ -22,9 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/sampler.h"
-#include "lib/caps.h"
-#include "lib/limits.h"
+#include "agent/kernel/sampler.h"
+#include "lib/core/limits.h"
+#include "lib/core/plan/caps.h"
 
 #define SLOT 7
 #define CLS 2

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "bpf/sampler_logic.h"
-#include "lib/base.h"
+#include "lib/core/base.h"
 
 #define PERIOD(hz) (NSEC_PER_SEC / (hz))
 

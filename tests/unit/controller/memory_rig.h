@@ -10,10 +10,10 @@
 #include <string.h>
 #include <uv.h>
 
-#include "controller/reconcile.h"
-#include "controller/status_read.h"
+#include "controller/core/status/status_read.h"
+#include "controller/reconcile/reconcile.h"
 #include "lib/log.h"
-#include "lib/metrics.h"
+#include "lib/observe/metrics.h"
 #include "tests/unit/controller/world.h"
 
 #define RIG_STATUSES 8

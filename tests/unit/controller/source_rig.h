@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "controller/source_dir.h"
-#include "controller/store.h"
+#include "controller/core/store/store.h"
+#include "controller/source/source_dir.h"
 #include "lib/log.h"
 
 struct source_rig {

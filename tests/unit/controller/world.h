@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-#include "controller/compile.h"
+#include "controller/core/compile/compile.h"
 
 struct random {
 	uint64_t state; /* not 0 */

@@ -4,8 +4,8 @@
 
 /* Random valid plans for property tests; the same seed gives the same plan. */
 
-#include "lib/caps.h"
-#include "lib/plan.h"
+#include "lib/core/plan/caps.h"
+#include "lib/core/plan/plan.h"
 
 static inline uint32_t random_below(uint64_t *state, uint32_t bound)
 {

@@ -7,8 +7,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "lib/json.h"
 #include "lib/log.h"
+#include "lib/core/json.h"
 
 #define WALL 1769860800123456789LL
 

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/options.h"
 #include "lib/fs.h"
 #include "lib/log.h"
-#include "lib/options.h"
 
 static struct settings {
 	char *listen, *node;

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_CORE_CGROUP_CGROUPS_H
+#define AGENT_CORE_CGROUP_CGROUPS_H
+
+/* The cgroups of the node and whose they are.  Pure: fed by the scan (agent/kernel/cgroup_scan.h), by the
+ * kernel's mkdir/rmdir events and by the plan; asked by the resolver and when samples are
+ * attributed.
+ *
+ * A container is the topmost cgroup that is one: named by the kubelet's rules
+ * (agent/core/cgroup/cgroup_name.h), or whose path a target of the plan gives.  What lies below it (systemd in
+ * a pod, docker in docker) shares its slot. A cgroup that is gone stays as a tombstone for
+ * CGROUP_TOMBSTONE_NS, so that its last samples find their pod.
+ */
+
+#include "lib/core/base.h"
+#include "lib/core/plan/plan.h"
+
+#define CGROUP_TOMBSTONE_NS (180 * NSEC_PER_SEC)
+#define CGROUP_PATH_MAX 4096	   /* a longer path is not kept: what is in it counts for nobody */
+#define CGROUPS_LIVING_MAX 65536   /* directories; more are refused and counted */
+#define CGROUPS_TOMBSTONES_MAX 256 /* of one container; the older of more are forgotten at once */
+
+/* One container as it will stand in the profile's labels.  Lives as long as its cgroups'
+ * tombstones. */
+struct container {
+	uint32_t slot;	 /* row in states[]; 0 = none left: counted, not sampled */
+	uint64_t cgroup; /* id of its topmost cgroup */
+	char *pod_uid;	 /* from the path, or of the target that gave the path; never NULL */
+	char *cid;	 /* container id from the path; "" for the pod's own cgroup */
+	char *path;
+	/* From the plan; NULL until a target names it.  Kept when the target goes, but for
+	 * class_id, which is NULL again then: the default's.  A container that the target does not
+	 * list is called by the first 12 of its cid, the pod's own cgroup "_pod". */
+	char *ns, *pod, *name, *service, *class_id;
+	struct plan_label *label;
+	size_t label_nr;
+	int64_t gone_ns; /* 0 = alive */
+};
+
+struct cgroup {
+	uint64_t id;
+	char *path;
+	struct container *container; /* NULL = outside: no container's */
+	int64_t gone_ns;	     /* 0 = alive */
+};
+
+struct cgroups;
+
+/* `slots` rows, of which 0 is nobody's. */
+struct cgroups *cgroups_new(uint32_t slots);
+void cgroups_free(struct cgroups *cgroups);
+
+/* A directory was seen (event or scan).  Idempotent; an id that comes back with another path is a
+ * rename. A path that is the end of the known one is the same seen from inside a cgroup namespace.
+ * Returns whether anything changed. */
+bool cgroups_add(struct cgroups *cgroups, uint64_t id, const char *path);
+/* It was removed.  An unknown id is nothing. */
+void cgroups_gone(struct cgroups *cgroups, uint64_t id, int64_t now_ns);
+/* After a full scan: all living ids that are not in `seen` (sorted) are gone. */
+void cgroups_keep_only(struct cgroups *cgroups, const uint64_t *seen, size_t seen_nr,
+		       int64_t now_ns);
+
+/* Bind containers to the plan's targets; called for each new plan and, inside, for each new cgroup.
+ * The plan is borrowed until the next call; NULL is no plan. */
+void cgroups_bind(struct cgroups *cgroups, const struct plan *plan);
+
+/* Forget tombstones older than CGROUP_TOMBSTONE_NS; `freed` (may be NULL) is called with each slot
+ * that becomes free, while its container still stands.  Containers without a slot get one then:
+ * true. */
+bool cgroups_reap(struct cgroups *cgroups, int64_t now_ns,
+		  void (*freed)(void *ctx, const struct container *container), void *ctx);
+
+const struct cgroup *cgroups_find(const struct cgroups *cgroups, uint64_t id);
+/* The i-th of cgroups_nr() in no order, living and tombstones. */
+size_t cgroups_nr(const struct cgroups *cgroups);
+const struct cgroup *cgroups_at(const struct cgroups *cgroups, size_t i);
+/* The same for containers. */
+size_t cgroups_container_nr(const struct cgroups *cgroups);
+const struct container *cgroups_container_at(const struct cgroups *cgroups, size_t i);
+
+/* Living containers that have no slot because all are taken. */
+uint64_t cgroups_slots_missing(const struct cgroups *cgroups);
+/* Directories refused since the start: too many, or too long a path. */
+uint64_t cgroups_refused(const struct cgroups *cgroups);
+
+#endif

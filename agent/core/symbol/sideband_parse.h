@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_CORE_SYMBOL_SIDEBAND_PARSE_H
+#define AGENT_CORE_SYMBOL_SIDEBAND_PARSE_H
+
+/* Records of a perf event that tells of processes: fork, exec, executable mappings.  Pure. */
+
+#include "lib/core/base.h"
+
+#include <sys/types.h>
+
+#define SIDEBAND_RECORD_BYTES 8192 /* the kernel's limit is a path of 4096 and some fields */
+
+enum sideband_type {
+	SIDEBAND_FORK, /* a process, not a thread */
+	SIDEBAND_EXEC, /* pid has a new image; its mappings follow */
+	SIDEBAND_MMAP, /* of executable memory */
+	SIDEBAND_LOST, /* records for which there was no room */
+};
+
+struct sideband_mapping {
+	uint64_t start, end; /* end exclusive */
+	uint64_t offset;     /* in the file */
+	uint64_t ino;	     /* 0 = no file */
+	dev_t dev;
+	bool vdso;
+};
+
+struct sideband_event {
+	enum sideband_type type;
+	uint32_t pid, parent; /* thread group ids; parent of FORK only */
+	uint64_t lost;
+	struct sideband_mapping mapping;
+};
+
+/* Read one whole record, of an event with PERF_SAMPLE_TIME and sample_id_all.  False if it is none of these, or
+ * damaged. */
+must_check bool sideband_parse(const void *record, size_t len, struct sideband_event *ret_event);
+
+/* When it was written, by the event's clock; 0 if it is too short to say. */
+uint64_t sideband_time(const void *record, size_t len);
+
+#endif

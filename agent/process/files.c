@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/process/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "agent/core/profile/profile.h"
+#include "lib/core/utf8.h"
+
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546
+#endif
+
+struct files {
+	struct file *file[FILES_MAX]; /* by id */
+	size_t nr;
+	size_t open;
+	uint32_t next_id;
+	uint64_t clock;
+	uint64_t refused;
+};
+
+struct files *files_new(void)
+{
+	struct files *files = xcalloc(1, sizeof(*files));
+
+	files->next_id = FRAME_FILES;
+	return files;
+}
+
+static void file_close(struct files *files, struct file *file)
+{
+	if (file->fd < 0)
+		return;
+	close(file->fd);
+	file->fd = -1;
+	files->open--;
+}
+
+static void file_free(struct files *files, struct file *file)
+{
+	file_close(files, file);
+	free(file->name);
+	free(file->build_id);
+	free(file);
+}
+
+void files_free(struct files *files)
+{
+	if (!files)
+		return;
+	for (size_t i = 0; i < files->nr; i++)
+		file_free(files, files->file[i]);
+	free(files);
+}
+
+size_t files_nr(const struct files *files)
+{
+	return files->nr;
+}
+
+uint64_t files_refused(const struct files *files)
+{
+	return files->refused;
+}
+
+struct file *files_find(struct files *files, uint32_t id)
+{
+	size_t low = 0, high = files->nr;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (files->file[middle]->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < files->nr && files->file[low]->id == id ? files->file[low] : NULL;
+}
+
+static void closep(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+/* The mapping's own link reaches the file even when it was deleted or replaced. */
+static int open_map_file(const struct file_place *place)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%" PRIu32 "/map_files/%" PRIx64 "-%" PRIx64, place->tgid,
+		 place->line->start, place->line->end);
+	return openat(place->proc_fd, path, O_PATH | O_CLOEXEC);
+}
+
+/* By path inside the process's root, for want of CAP_CHECKPOINT_RESTORE; it must still be the same file. */
+static int open_by_path(const struct file_place *place)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	cleanup(closep) int root = -1;
+	struct stat st;
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "%" PRIu32 "/root", place->tgid);
+	root = openat(place->proc_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -1;
+	fd = (int)syscall(SYS_openat2, root, place->line->path, &how, sizeof(how));
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == place->line->ino &&
+	    st.st_dev == place->line->dev)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static bool may_block(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return true;
+	switch ((uint32_t)fs.f_type) {
+	case FUSE_SUPER_MAGIC:
+	case NFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case CEPH_SUPER_MAGIC:
+	case V9FS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int reopen_for_reading(int path_fd)
+{
+	char link[48];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
+	return open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+/* What tells this file from another; from the descriptor without asking a server. */
+static bool identify(int path_fd, const struct procmap_line *line, struct file *ret_file)
+{
+	struct statx st;
+
+	*ret_file = (struct file){ .fd = -1, .dev = line->dev, .ino = line->ino };
+	if (path_fd < 0 || statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+				 STATX_TYPE | STATX_SIZE | STATX_MTIME, &st) < 0)
+		return false;
+	ret_file->size = st.stx_size;
+	ret_file->mtime_ns = st.stx_mtime.tv_sec * NSEC_PER_SEC + st.stx_mtime.tv_nsec;
+	return S_ISREG(st.stx_mode);
+}
+
+static struct file *find_known(const struct files *files, const struct file *key)
+{
+	for (size_t i = 0; i < files->nr; i++) {
+		struct file *file = files->file[i];
+
+		if (file->ino == key->ino && file->dev == key->dev && file->size == key->size &&
+		    file->mtime_ns == key->mtime_ns)
+			return file;
+	}
+	return NULL;
+}
+
+static struct file *add_file(struct files *files, const struct file *key,
+			     const struct procmap_line *line)
+{
+	struct file *file = xmalloc(sizeof(*file));
+	char name[PROCMAP_PATH_BYTES + 1];
+
+	utf8_clean(line->path, line->path_len, name, sizeof(name));
+	*file = *key;
+	file->id = files->next_id++;
+	file->name = xstrdup(name);
+	files->file[files->nr++] = file;
+	return file;
+}
+
+static void close_oldest(struct files *files)
+{
+	struct file *oldest = NULL;
+
+	for (size_t i = 0; i < files->nr; i++)
+		if (files->file[i]->fd >= 0 && (!oldest || files->file[i]->used < oldest->used))
+			oldest = files->file[i];
+	if (oldest)
+		file_close(files, oldest);
+}
+
+static void file_open(struct files *files, struct file *file, int path_fd, bool regular)
+{
+	if (file->fd >= 0 || file->refused)
+		return;
+	if (files->open >= FILES_OPEN)
+		close_oldest(files);
+	if (regular && !may_block(path_fd))
+		file->fd = reopen_for_reading(path_fd);
+	if (file->fd >= 0) {
+		files->open++;
+		return;
+	}
+	file->refused = true;
+	files->refused++;
+}
+
+uint32_t files_get(struct files *files, const struct file_place *place)
+{
+	cleanup(closep) int path_fd = open_map_file(place);
+	struct file key, *file;
+	bool regular;
+
+	if (path_fd < 0 && (errno == EPERM || errno == EACCES))
+		path_fd = open_by_path(place);
+	regular = identify(path_fd, place->line, &key);
+	file = find_known(files, &key);
+	if (!file && files->nr >= FILES_MAX)
+		return FRAME_NAMED;
+	if (!file)
+		file = add_file(files, &key, place->line);
+	file->used = ++files->clock;
+	file_open(files, file, path_fd, regular);
+	return file->id;
+}
+
+/* Our descriptor keeps the inode from being given to another file; what is left is a change in place. */
+static bool unchanged(const struct file *file)
+{
+	struct statx st;
+
+	return statx(file->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE | STATX_MTIME,
+		     &st) == 0 &&
+	       st.stx_size == file->size &&
+	       st.stx_mtime.tv_sec * NSEC_PER_SEC + st.stx_mtime.tv_nsec == file->mtime_ns;
+}
+
+uint32_t files_held(struct files *files, dev_t dev, uint64_t ino)
+{
+	for (size_t i = files->nr; i > 0; i--) {
+		struct file *file = files->file[i - 1];
+
+		if (file->ino != ino || file->dev != dev || file->fd < 0 || !unchanged(file))
+			continue;
+		file->used = ++files->clock;
+		return file->id;
+	}
+	return FRAME_NAMED;
+}
+
+static ssize_t read_file(void *ctx, void *buf, size_t len, uint64_t offset)
+{
+	ssize_t nr = pread(*(const int *)ctx, buf, len, (off_t)offset);
+
+	return nr < 0 ? -errno : nr;
+}
+
+struct elf_source files_source(struct file *file)
+{
+	return (struct elf_source){ .read = read_file, .ctx = &file->fd };
+}
+
+static char *hex(const uint8_t *data, size_t len)
+{
+	char *text = xmalloc(2 * len + 1);
+
+	for (size_t i = 0; i < len; i++)
+		sprintf(text + 2 * i, "%02x", data[i]);
+	return text;
+}
+
+bool files_parse(struct files *files, struct file *file)
+{
+	struct elf_source source = files_source(file);
+
+	if (file->fd < 0 || file->refused)
+		return false;
+	file->used = ++files->clock;
+	if (file->parsed)
+		return true;
+	if (elf_open(&source, &file->elf, NULL) < 0) {
+		file->refused = true;
+		files->refused++;
+		file_close(files, file);
+		return false;
+	}
+	file->parsed = true;
+	if (file->elf.build_id_len)
+		file->build_id = hex(file->elf.build_id, file->elf.build_id_len);
+	return true;
+}
+
+void files_sweep(struct files *files)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < files->nr; i++) {
+		struct file *file = files->file[i];
+
+		if (!file->mapped) {
+			file_free(files, file);
+			continue;
+		}
+		file->mapped = false;
+		files->file[kept++] = file;
+	}
+	files->nr = kept;
+}

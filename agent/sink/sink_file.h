@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_SINK_SINK_FILE_H
+#define AGENT_SINK_SINK_FILE_H
+
+/* The sink that is a directory: DIR/NAMESPACE/POD/CONTAINER/TIME-RATEhz.pb.gz, where TIME is the
+ * window's start in UTC, "20261121T031500.123Z".
+ *
+ * A file appears whole (written beside, then renamed) with mode 0644.  When all files together
+ * exceed max_bytes, the oldest are deleted.  Directories that become empty go too.
+ */
+
+#include "agent/core/profile/profile.h"
+#include "lib/core/base.h"
+#include "lib/core/err.h"
+
+#define SINK_FILE_MAX_BYTES (1024LL * 1024 * 1024) /* the default */
+
+struct sink_file_options {
+	const char *dir;   /* made if it is not there; its parent must be */
+	int64_t max_bytes; /* 0 = SINK_FILE_MAX_BYTES */
+};
+
+struct sink_file_stats {
+	uint64_t written, written_bytes, failed, deleted; /* only grow */
+	int64_t bytes;					  /* kept now */
+};
+
+struct sink_file;
+
+/* On failure err names the path. */
+must_check int sink_file_new(const struct sink_file_options *options, struct sink_file **ret_sink,
+			     struct err *err);
+void sink_file_free(struct sink_file *sink);
+
+/* Write one profile.  A failure is counted, and err names the path and the reason; nothing
+ * half-written stays. */
+must_check int sink_file_write(struct sink_file *sink, const struct profile_meta *meta,
+			       const uint8_t *data, size_t len, struct err *err);
+
+void sink_file_stats(const struct sink_file *sink, struct sink_file_stats *ret_stats);
+
+#endif

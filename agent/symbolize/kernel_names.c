@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/symbolize/kernel_names.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/core/symbol/kallsyms.h"
+
+#define TEXT_BYTES (8UL * 1024) /* a read gives at most a page, a line is shorter */
+
+struct kernel_names {
+	char *path;
+	struct kallsyms *table; /* NULL = none yet, or not readable */
+	struct kallsyms *next;	/* the one being read, or NULL */
+	int fd;			/* of the reading; -1 = not open yet */
+	bool had;		/* a reading has ended */
+	int64_t begun_ns, pause_ns;
+	char text[TEXT_BYTES];
+	size_t len;
+};
+
+static void begin(struct kernel_names *names, int64_t now_ns)
+{
+	names->next = kallsyms_new();
+	names->begun_ns = now_ns;
+	names->len = 0;
+}
+
+struct kernel_names *kernel_names_new(const char *path, int64_t now_ns)
+{
+	struct kernel_names *names = xcalloc(1, sizeof(*names));
+
+	names->path = xstrdup(path);
+	names->fd = -1;
+	names->pause_ns = KERNEL_NAMES_REFRESH_NS;
+	begin(names, now_ns);
+	return names;
+}
+
+static void close_file(struct kernel_names *names)
+{
+	if (names->fd >= 0)
+		close(names->fd);
+	names->fd = -1;
+}
+
+void kernel_names_free(struct kernel_names *names)
+{
+	if (!names)
+		return;
+	close_file(names);
+	kallsyms_free(names->table);
+	kallsyms_free(names->next);
+	free(names->path);
+	free(names);
+}
+
+bool kernel_names_reading(const struct kernel_names *names)
+{
+	return names->next != NULL;
+}
+
+bool kernel_names_known(const struct kernel_names *names)
+{
+	return names->table != NULL;
+}
+
+/* Hand over the complete lines and keep the rest. */
+static void take_lines(struct kernel_names *names)
+{
+	const char *at = names->text, *end = names->text + names->len, *newline;
+
+	while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		kallsyms_add(names->next, at, (size_t)(newline - at));
+		at = newline + 1;
+	}
+	names->len = (size_t)(end - at);
+	if (names->len == TEXT_BYTES) /* no line is that long */
+		names->len = 0;
+	memmove(names->text, at, names->len);
+}
+
+static void end(struct kernel_names *names)
+{
+	close_file(names);
+	kallsyms_free(TAKE_PTR(names->table));
+	names->had = true;
+	if (kallsyms_finish(names->next))
+		names->table = TAKE_PTR(names->next);
+	kallsyms_free(TAKE_PTR(names->next));
+}
+
+void kernel_names_step(struct kernel_names *names)
+{
+	size_t sum = 0;
+	ssize_t len = 1;
+
+	if (!names->next)
+		return;
+	if (names->fd < 0)
+		names->fd = open(names->path, O_RDONLY | O_CLOEXEC);
+	while (sum < KERNEL_NAMES_SLICE && len > 0) {
+		len = read(names->fd, names->text + names->len, TEXT_BYTES - names->len);
+		if (len > 0) {
+			names->len += (size_t)len;
+			sum += (size_t)len;
+			take_lines(names);
+		}
+	}
+	if (len <= 0)
+		end(names);
+}
+
+void kernel_names_need(struct kernel_names *names)
+{
+	while (!names->had)
+		kernel_names_step(names);
+}
+
+const char *kernel_names_find(struct kernel_names *names, uint64_t addr, int64_t now_ns)
+{
+	const char *name = names->table ? kallsyms_find(names->table, addr) : NULL;
+
+	if (!name && !names->next && now_ns - names->begun_ns >= names->pause_ns) {
+		begin(names, now_ns);
+		names->pause_ns = MIN(2 * names->pause_ns, KERNEL_NAMES_REFRESH_MAX_NS);
+	}
+	return name;
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/core/compile/compile.h"
+
+#include <string.h>
+
+#include "controller/core/compile/compile_part.h"
+#include "lib/core/limits.h"
+
+struct node {
+	char *name;
+	bool dirty;
+	struct part **part; /* by namespace */
+	size_t part_nr;
+	bool compiled;
+	struct plan
+		last; /* classes and boosts of the plan last compiled, for the lane; no targets */
+};
+
+struct compiler {
+	struct compile_options options;
+	struct node **node; /* by name */
+	size_t node_nr;
+	size_t cursor; /* no node before it is dirty */
+};
+
+/* --- the compiler's own nodes and parts --- */
+
+struct compiler *compiler_new(const struct compile_options *options)
+{
+	struct compiler *compiler = xcalloc(1, sizeof(*compiler));
+	size_t nr = options ? MIN(options->label_nr, LIMIT_PLAN_LABELS) : 0;
+	char **label = xcalloc(nr, sizeof(*label));
+
+	for (size_t i = 0; i < nr; i++)
+		label[i] = xstrdup(options->label[i]);
+	compiler->options.label = (const char *const *)label;
+	compiler->options.label_nr = nr;
+	return compiler;
+}
+
+static void part_free(struct part *part)
+{
+	part_clear(part);
+	free(part->ns);
+	free(part);
+}
+
+static void node_free(struct node *node)
+{
+	for (size_t i = 0; i < node->part_nr; i++)
+		part_free(node->part[i]);
+	free(node->part);
+	plan_release(&node->last);
+	free(node->name);
+	free(node);
+}
+
+void compiler_free(struct compiler *compiler)
+{
+	if (!compiler)
+		return;
+	for (size_t i = 0; i < compiler->node_nr; i++)
+		node_free(compiler->node[i]);
+	free(compiler->node);
+	for (size_t i = 0; i < compiler->options.label_nr; i++)
+		free((char *)compiler->options.label[i]);
+	free((void *)compiler->options.label);
+	free(compiler);
+}
+
+/* Where the node is, or would stand. */
+static size_t node_seek(const struct compiler *compiler, const char *name)
+{
+	size_t low = 0, high = compiler->node_nr;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(compiler->node[middle]->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct node *node_get(struct compiler *compiler, const char *name)
+{
+	size_t at = node_seek(compiler, name);
+
+	if (at < compiler->node_nr && strcmp(compiler->node[at]->name, name) == 0)
+		return compiler->node[at];
+	GROW(compiler->node, compiler->node_nr);
+	memmove(&compiler->node[at + 1], &compiler->node[at],
+		(compiler->node_nr - at) * sizeof(*compiler->node));
+	compiler->node[at] = xcalloc(1, sizeof(**compiler->node));
+	compiler->node[at]->name = xstrdup(name);
+	compiler->node_nr++;
+	compiler->cursor = MIN(compiler->cursor, at);
+	return compiler->node[at];
+}
+
+static size_t part_seek(const struct node *node, const char *ns)
+{
+	size_t low = 0, high = node->part_nr;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(node->part[middle]->ns, ns) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct part *part_find(const struct node *node, const char *ns)
+{
+	size_t at = part_seek(node, ns);
+
+	if (at < node->part_nr && strcmp(node->part[at]->ns, ns) == 0)
+		return node->part[at];
+	return NULL;
+}
+
+static struct part *part_get(struct node *node, const char *ns)
+{
+	struct part *part = part_find(node, ns);
+	size_t at = part_seek(node, ns);
+
+	if (part)
+		return part;
+	part = xcalloc(1, sizeof(*part));
+	part->ns = xstrdup(ns);
+	part->stale = part->changed = true;
+	GROW(node->part, node->part_nr);
+	memmove(&node->part[at + 1], &node->part[at], (node->part_nr - at) * sizeof(*node->part));
+	node->part[at] = part;
+	node->part_nr++;
+	return part;
+}
+
+/* --- what has to be compiled --- */
+
+static void make_dirty(struct compiler *compiler, size_t at)
+{
+	compiler->node[at]->dirty = true;
+	compiler->cursor = MIN(compiler->cursor, at);
+}
+
+/* The node's part of `ns` (NULL = all of them) is to be made again. */
+static void touch_node(struct compiler *compiler, const char *name, const char *ns)
+{
+	struct node *node = node_get(compiler, name);
+
+	for (size_t i = 0; i < node->part_nr; i++)
+		if (!ns || strcmp(node->part[i]->ns, ns) == 0)
+			node->part[i]->stale = true;
+	make_dirty(compiler, node_seek(compiler, name));
+}
+
+static void touch_ns(struct compiler *compiler, const char *ns)
+{
+	for (size_t i = 0; i < compiler->node_nr; i++) {
+		struct part *part = part_find(compiler->node[i], ns);
+
+		if (!part)
+			continue;
+		part->stale = true;
+		make_dirty(compiler, i);
+	}
+}
+
+void compiler_touch(struct compiler *compiler, const struct store *store, const struct touch *touch)
+{
+	switch (touch->scope) {
+	case TOUCH_NOTHING:
+		break;
+	case TOUCH_PODS:
+		touch_node(compiler, touch->node, touch->ns);
+		if (touch->old_node)
+			touch_node(compiler, touch->old_node, touch->ns);
+		break;
+	case TOUCH_NS:
+		touch_ns(compiler, touch->ns);
+		break;
+	case TOUCH_NODE:
+		touch_node(compiler, touch->node, NULL);
+		break;
+	case TOUCH_ALL:
+		for (size_t i = 0; i < compiler->node_nr; i++)
+			touch_node(compiler, compiler->node[i]->name, NULL);
+		for (size_t i = 0; i < store_node_nr(store); i++)
+			touch_node(compiler, store_node_name(store, i), NULL);
+		break;
+	}
+}
+
+static int64_t node_next_end(const struct node *node)
+{
+	int64_t end_ns = INT64_MAX;
+
+	for (size_t i = 0; i < node->part_nr; i++)
+		end_ns = MIN(end_ns, node->part[i]->next_end_ns);
+	return end_ns;
+}
+
+void compiler_advance(struct compiler *compiler, int64_t now_ns)
+{
+	for (size_t i = 0; i < compiler->node_nr; i++)
+		if (node_next_end(compiler->node[i]) <= now_ns)
+			make_dirty(compiler, i);
+}
+
+int64_t compiler_next_end(const struct compiler *compiler)
+{
+	int64_t end_ns = INT64_MAX;
+
+	for (size_t i = 0; i < compiler->node_nr; i++)
+		end_ns = MIN(end_ns, node_next_end(compiler->node[i]));
+	return end_ns;
+}
+
+const char *compiler_next_dirty(const struct compiler *compiler)
+{
+	for (size_t i = compiler->cursor; i < compiler->node_nr; i++)
+		if (compiler->node[i]->dirty)
+			return compiler->node[i]->name;
+	return NULL;
+}
+
+void compiler_forget(struct compiler *compiler, const char *name)
+{
+	size_t at = node_seek(compiler, name);
+
+	if (at == compiler->node_nr || strcmp(compiler->node[at]->name, name) != 0)
+		return;
+	node_free(compiler->node[at]);
+	compiler->node_nr--;
+	compiler->cursor -= at < compiler->cursor;
+	memmove(&compiler->node[at], &compiler->node[at + 1],
+		(compiler->node_nr - at) * sizeof(*compiler->node));
+}
+
+/* --- the parts of a node --- */
+
+static size_t pods_of_same_ns(const struct object_list *pods, size_t from)
+{
+	size_t nr = 1;
+
+	while (from + nr < pods->nr &&
+	       strcmp(pods->object[from + nr]->ns, pods->object[from]->ns) == 0)
+		nr++;
+	return nr;
+}
+
+/* A part whose namespace has no pod here any more is empty: it goes. */
+static void drop_empty_parts(struct node *node)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < node->part_nr; i++) {
+		if (node->part[i]->stale)
+			part_free(node->part[i]);
+		else
+			node->part[nr++] = node->part[i];
+	}
+	node->part_nr = nr;
+}
+
+static void remake_part(const struct compiler *compiler, const struct node *node, struct part *part,
+			const struct store *store, struct object_list pods, int64_t now_ns)
+{
+	struct plan before = part->plan;
+
+	part->plan = (struct plan){ 0 };
+	part_clear(part);
+	part_make(part, store, &compiler->options, node->name, pods, now_ns);
+	part->changed |= !plan_equal(&before, &part->plan);
+	plan_release(&before);
+}
+
+static void make_parts(const struct compiler *compiler, struct node *node,
+		       const struct store *store, int64_t now_ns)
+{
+	struct object_list pods = store_pods_on_node(store, node->name);
+	size_t nr;
+
+	for (size_t i = 0; i < pods.nr; i += nr) {
+		struct part *part = part_get(node, pods.object[i]->ns);
+
+		nr = pods_of_same_ns(&pods, i);
+		if (!part->stale && part->next_end_ns > now_ns)
+			continue;
+		remake_part(compiler, node, part, store,
+			    (struct object_list){ &pods.object[i], nr }, now_ns);
+	}
+	drop_empty_parts(node);
+}
+
+/* --- the plan of a node --- */
+
+static void choose_lane(struct node *node, struct compile_result *result)
+{
+	struct plan rows = result->plan;
+
+	rows.target = NULL;
+	rows.target_nr = 0;
+	result->lane = node->compiled ? plan_lane(&node->last, &rows) : HUB_LANE_NOW;
+	plan_release(&node->last);
+	plan_copy(&node->last, &rows);
+	node->compiled = true;
+}
+
+void compiler_compile(struct compiler *compiler, const struct store *store, const char *name,
+		      int64_t now_ns, struct compile_result *ret_result)
+{
+	struct node *node = node_get(compiler, name);
+
+	*ret_result = (struct compile_result){ 0 };
+	make_parts(compiler, node, store, now_ns);
+	parts_join(node->part, node->part_nr, store, node->name, ret_result);
+	choose_lane(node, ret_result);
+	node->dirty = false;
+	while (compiler->cursor < compiler->node_nr && !compiler->node[compiler->cursor]->dirty)
+		compiler->cursor++;
+}
+
+void compiler_sent(struct compiler *compiler, const char *name, uint64_t seq)
+{
+	struct node *node = node_get(compiler, name);
+
+	for (size_t i = 0; i < node->part_nr; i++) {
+		struct part *part = node->part[i];
+
+		if (part->changed)
+			part->seq = seq;
+		part->changed = false;
+	}
+}
+
+void compile_node(const struct store *store, const struct compile_options *options,
+		  const char *node, int64_t now_ns, struct compile_result *ret_result)
+{
+	struct compiler *compiler = compiler_new(options);
+
+	compiler_compile(compiler, store, node, now_ns, ret_result);
+	compiler_free(compiler);
+}
+
+/* --- what came of the policies --- */
+
+static const struct policy_summary *summary_in(const struct part *part, const char *policy)
+{
+	const struct policy_tally *tally = part ? part_find_tally(part, policy) : NULL;
+
+	return tally ? &tally->summary : NULL;
+}
+
+void compiler_summary(const struct compiler *compiler, const char *ns, const char *policy,
+		      struct policy_summary *ret_summary)
+{
+	*ret_summary = (struct policy_summary){ 0 };
+	for (size_t i = 0; i < compiler->node_nr; i++) {
+		const struct policy_summary *summary =
+			summary_in(part_find(compiler->node[i], ns), policy);
+
+		if (summary)
+			summary_add(ret_summary, summary);
+	}
+}
+
+bool compiler_policy_node(const struct compiler *compiler, const char *ns, const char *policy,
+			  size_t *pos, const char **ret_node, uint64_t *ret_seq)
+{
+	while (*pos < compiler->node_nr) {
+		const struct node *node = compiler->node[(*pos)++];
+		const struct part *part = part_find(node, ns);
+		const struct policy_summary *summary = summary_in(part, policy);
+
+		if (!summary || !summary->nodes)
+			continue;
+		*ret_node = node->name;
+		*ret_seq = part->seq;
+		return true;
+	}
+	return false;
+}

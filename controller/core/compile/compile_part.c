@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/core/compile/compile_part.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What a class came to; index as in plan.cls. */
+struct outcome {
+	struct effective effective;
+	struct ranked matching; /* policies in force, in rank */
+};
+
+/* What is at hand while a part is made. */
+struct maker {
+	struct part *part;
+	const struct compile_options *options;
+	const char *ns;
+	struct cluster_scope scope;
+	int64_t max_duration_ns;
+	struct object_list policies; /* of the namespace, all */
+	struct ranked in_force;
+	bool by_container; /* some policy in force is for containers */
+	struct outcome *outcome;
+	size_t outcome_nr;
+};
+
+/* --- classes --- */
+
+static void match(const struct maker *maker, const struct object *pod, const char *container,
+		  struct ranked *ret_matching)
+{
+	*ret_matching = (struct ranked){ 0 };
+	for (size_t i = 0; i < maker->in_force.nr; i++) {
+		const struct object *object = maker->in_force.object[i];
+
+		if (!policy_matches(&object->policy, pod, container))
+			continue;
+		GROW(ret_matching->object, ret_matching->nr);
+		ret_matching->object[ret_matching->nr++] = object;
+	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* "NS", or "NS/HASH" of the names of those that select, whatever their rank. */
+static char *class_id(const char *ns, const struct ranked *matching)
+{
+	cleanup(freep) const char **name = xmalloc(matching->nr * sizeof(*name));
+	cleanup(freep) char *text = NULL;
+	unsigned char hash[SHA256_DIGEST_LENGTH];
+	size_t nr = 0;
+	char *end;
+
+	for (size_t i = 0; i < matching->nr; i++)
+		if (policy_selects(&matching->object[i]->policy))
+			name[nr++] = matching->object[i]->name;
+	if (nr == 0)
+		return xstrdup(ns);
+	qsort(name, nr, sizeof(*name), by_name);
+	end = text = xmalloc(nr * (LIMIT_NAME_BYTES + 1));
+	for (size_t i = 0; i < nr; i++)
+		end = stpcpy(end, name[i]) + 1;
+	SHA256((const unsigned char *)text, (size_t)(end - text), hash);
+	return xasprintf("%s/%02x%02x%02x%02x%02x%02x%02x%02x", ns, hash[0], hash[1], hash[2],
+			 hash[3], hash[4], hash[5], hash[6], hash[7]);
+}
+
+/* The index of the class of a container (NULL: of the pod as a whole). */
+static size_t get_class(struct maker *maker, const struct object *pod, const char *container)
+{
+	struct plan *plan = &maker->part->plan;
+	cleanup(ranked_release) struct ranked matching;
+	cleanup(freep) char *id = NULL;
+	struct outcome *outcome;
+
+	match(maker, pod, container, &matching);
+	id = class_id(maker->ns, &matching);
+	for (size_t i = 0; i < plan->cls_nr; i++)
+		if (strcmp(plan->cls[i].id, id) == 0)
+			return i;
+	GROW(plan->cls, plan->cls_nr);
+	plan->cls[plan->cls_nr] = (struct plan_class){ .id = TAKE_PTR(id) };
+	class_make_steps(plan, &plan->cls[plan->cls_nr++], &matching, &maker->scope,
+			 maker->max_duration_ns);
+	GROW(maker->outcome, maker->outcome_nr);
+	outcome = &maker->outcome[maker->outcome_nr++];
+	effective(&matching, &maker->scope, &outcome->effective);
+	outcome->matching = matching;
+	matching = (struct ranked){ 0 };
+	return plan->cls_nr - 1;
+}
+
+/* --- what policies came to --- */
+
+static void copy_name(char *dst, const char *name)
+{
+	snprintf(dst, LIMIT_NAME_BYTES + 1, "%s", name);
+}
+
+static void keep_first(char *name, const char *other)
+{
+	if (*other && (!*name || strcmp(other, name) < 0))
+		copy_name(name, other);
+}
+
+static void keep_clamp(struct policy_summary *sum, const struct policy_summary *other)
+{
+	bool rate = other->rate_to_hz < other->rate_from_hz;
+	bool had_rate = sum->rate_to_hz < sum->rate_from_hz;
+
+	if (!other->clamped)
+		return;
+	sum->caps_lost |= other->caps_lost;
+	if (!sum->clamped || (rate && (!had_rate || other->rate_to_hz < sum->rate_to_hz))) {
+		copy_name(sum->clamped_by, other->clamped_by);
+		sum->rate_from_hz = other->rate_from_hz;
+		sum->rate_to_hz = other->rate_to_hz;
+	} else if (rate == had_rate && (!rate || other->rate_to_hz == sum->rate_to_hz)) {
+		keep_first(sum->clamped_by, other->clamped_by);
+	}
+	sum->clamped = true;
+}
+
+void summary_add(struct policy_summary *sum, const struct policy_summary *summary)
+{
+	sum->pods += summary->pods;
+	sum->nodes += summary->nodes;
+	sum->rate_hz = MAX(sum->rate_hz, summary->rate_hz);
+	sum->in_force |= summary->in_force;
+	sum->has_part |= summary->has_part;
+	keep_first(sum->winner, summary->winner);
+	keep_clamp(sum, summary);
+}
+
+/* What a limit took from what the policy itself asks for. */
+static void tell_clamp(const struct object *object, const struct effective *e,
+		       struct policy_summary *ret_summary)
+{
+	uint32_t lost = object->policy.add & e->wanted.caps & ~e->setting.caps;
+
+	if (e->caps_clamped_by && lost) {
+		ret_summary->clamped = true;
+		ret_summary->caps_lost = lost;
+		copy_name(ret_summary->clamped_by, e->caps_clamped_by->name);
+	}
+	if (e->rate_by == object && e->rate_clamped_by) {
+		ret_summary->clamped = true;
+		ret_summary->rate_from_hz = e->wanted.rate_hz;
+		ret_summary->rate_to_hz = e->setting.rate_hz;
+		copy_name(ret_summary->clamped_by, e->rate_clamped_by->name);
+	}
+}
+
+/* What a policy came to in a class that holds a container it selects. */
+static void tell(const struct object *object, const struct outcome *outcome,
+		 struct policy_summary *ret_summary)
+{
+	const struct effective *e = &outcome->effective;
+	const struct object *winner;
+
+	*ret_summary = (struct policy_summary){ .rate_hz = e->setting.rate_hz };
+	for (size_t i = 0; i < outcome->matching.nr; i++)
+		ret_summary->in_force |= outcome->matching.object[i] == object;
+	if (!ret_summary->in_force)
+		return;
+	ret_summary->has_part = effective_has_part(e, object);
+	if (ret_summary->has_part) {
+		tell_clamp(object, e, ret_summary);
+		return;
+	}
+	winner = object->policy.has_rate ? e->rate_by : e->caps_continuous_by;
+	if (winner)
+		copy_name(ret_summary->winner, winner->name);
+}
+
+/* `container` NULL = the pod as a whole. */
+static bool tally_container(struct maker *maker, size_t policy, const struct object *pod,
+			    const char *container, size_t cls)
+{
+	struct policy_tally *tally = &maker->part->tally[policy];
+	const struct object *object = maker->policies.object[policy];
+	struct policy_summary summary;
+
+	if (!policy_matches(&object->policy, pod, container))
+		return false;
+	tell(object, &maker->outcome[cls], &summary);
+	summary_add(&tally->summary, &summary);
+	return true;
+}
+
+static void tally_pod(struct maker *maker, const struct object *pod, size_t pod_class,
+		      const size_t *container_class)
+{
+	for (size_t i = 0; i < maker->policies.nr; i++) {
+		struct policy_summary *summary = &maker->part->tally[i].summary;
+		bool selected = tally_container(maker, i, pod, NULL, pod_class);
+
+		for (size_t j = 0; j < pod->pod.container_nr; j++)
+			if (container_class[j] != pod_class || !selected)
+				selected |=
+					tally_container(maker, i, pod, pod->pod.container[j].name,
+							container_class[j]);
+		if (selected)
+			summary->pods++;
+		summary->nodes = summary->pods > 0;
+	}
+}
+
+/* --- targets --- */
+
+static char *copy_or_null(const char *text)
+{
+	return text ? xstrdup(text) : NULL;
+}
+
+static void add_containers(struct maker *maker, struct plan_target *target,
+			   const struct object *pod, const size_t *container_class)
+{
+	const struct plan *plan = &maker->part->plan;
+
+	for (size_t i = 0; i < pod->pod.container_nr; i++) {
+		const struct pod_container *container = &pod->pod.container[i];
+		const char *id = plan->cls[container_class[i]].id;
+
+		GROW(target->container, target->container_nr);
+		target->container[target->container_nr++] = (struct plan_container){
+			.name = xstrdup(container->name),
+			.cid = cid_text(container->cid),
+			.cgroup = copy_or_null(container->cgroup),
+			.class_id = strcmp(id, target->class_id) ? xstrdup(id) : NULL,
+		};
+	}
+}
+
+static void add_labels(const struct maker *maker, struct plan_target *target,
+		       const struct object *pod)
+{
+	for (size_t i = 0; maker->options && i < maker->options->label_nr; i++) {
+		const char *key = maker->options->label[i];
+		const char *value = labels_get(pod->labels, key);
+
+		if (!value || target->label_nr == LIMIT_PLAN_LABELS)
+			continue;
+		GROW(target->label, target->label_nr);
+		target->label[target->label_nr++] =
+			(struct plan_label){ .key = xstrdup(key), .value = xstrdup(value) };
+	}
+}
+
+static void add_pod(struct maker *maker, const struct object *pod)
+{
+	struct plan *plan = &maker->part->plan;
+	size_t container_class[LIMIT_PLAN_CONTAINERS + 1];
+	size_t pod_class = get_class(maker, pod, NULL);
+	struct plan_target *target;
+
+	for (size_t i = 0; i < pod->pod.container_nr; i++)
+		container_class[i] = maker->by_container
+					     ? get_class(maker, pod, pod->pod.container[i].name)
+					     : pod_class;
+	tally_pod(maker, pod, pod_class, container_class);
+	GROW(plan->target, plan->target_nr);
+	target = &plan->target[plan->target_nr++];
+	*target = (struct plan_target){
+		.uid = xstrdup(pod->uid),
+		.ns = xstrdup(pod->ns),
+		.pod = xstrdup(pod->name),
+		.service = copy_or_null(pod->pod.service),
+		.class_id = xstrdup(plan->cls[pod_class].id),
+	};
+	add_containers(maker, target, pod, container_class);
+	add_labels(maker, target, pod);
+}
+
+/* --- the part --- */
+
+static const char *labels_of(const struct object *object)
+{
+	return object ? object->labels : NULL;
+}
+
+static void maker_init(struct maker *maker, const struct store *store, const char *node,
+		       int64_t now_ns)
+{
+	struct object_list cluster = store_cluster_policies(store);
+	struct part *part = maker->part;
+
+	cluster_scope_init(&maker->scope, cluster.object, cluster.nr,
+			   labels_of(store_find(store, OBJECT_NAMESPACE, "", maker->ns)),
+			   labels_of(store_find(store, OBJECT_NODE, "", node)));
+	maker->max_duration_ns = effective_max_duration(&maker->scope.limits, NULL);
+	maker->policies = store_policies(store, maker->ns);
+	ranked_init_policies(&maker->in_force, maker->policies.object, maker->policies.nr,
+			     maker->max_duration_ns, now_ns);
+	part->next_end_ns = INT64_MAX;
+	for (size_t i = 0; i < maker->in_force.nr; i++) {
+		const struct policy *policy = &maker->in_force.object[i]->policy;
+
+		maker->by_container |= policy->container_nr > 0;
+		if (policy_is_boost(policy))
+			part->next_end_ns = MIN(part->next_end_ns,
+						policy_end_ns(policy, maker->max_duration_ns));
+	}
+	part->tally_nr = maker->policies.nr;
+	part->tally = xcalloc(part->tally_nr, sizeof(*part->tally));
+	for (size_t i = 0; i < part->tally_nr; i++)
+		part->tally[i].policy = xstrdup(maker->policies.object[i]->name);
+}
+
+static void maker_release(struct maker *maker)
+{
+	for (size_t i = 0; i < maker->outcome_nr; i++)
+		ranked_release(&maker->outcome[i].matching);
+	free(maker->outcome);
+	ranked_release(&maker->in_force);
+	cluster_scope_release(&maker->scope);
+}
+
+void part_make(struct part *part, const struct store *store, const struct compile_options *options,
+	       const char *node, struct object_list pods, int64_t now_ns)
+{
+	struct maker maker = { .part = part, .options = options, .ns = part->ns };
+
+	part->stale = false;
+	maker_init(&maker, store, node, now_ns);
+	for (size_t i = 0; i < pods.nr; i++)
+		if (!pods.object[i]->pod.done)
+			add_pod(&maker, pods.object[i]);
+	maker_release(&maker);
+}
+
+void part_clear(struct part *part)
+{
+	for (size_t i = 0; i < part->tally_nr; i++)
+		free(part->tally[i].policy);
+	free(part->tally);
+	plan_release(&part->plan);
+	*part = (struct part){ .ns = part->ns, .changed = part->changed, .seq = part->seq };
+}
+
+const struct policy_tally *part_find_tally(const struct part *part, const char *policy)
+{
+	size_t low = 0, high = part->tally_nr;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int r = strcmp(part->tally[middle].policy, policy);
+
+		if (r == 0)
+			return &part->tally[middle];
+		if (r < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}

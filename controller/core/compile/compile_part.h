@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_CORE_COMPILE_COMPILE_PART_H
+#define CONTROLLER_CORE_COMPILE_COMPILE_PART_H
+
+/* The part of a node's plan that one namespace makes up, and what each policy of the namespace came to in
+ * it.  compile.c keeps parts and puts plans together from them. */
+
+#include "controller/core/compile/compile.h"
+
+struct policy_tally {
+	char *policy;
+	struct policy_summary summary; /* of this part: nodes is 0 or 1 */
+};
+
+struct part {
+	char *ns;
+	bool stale;	     /* to be made again */
+	bool changed;	     /* since compiler_sent() */
+	uint64_t seq;	     /* of the plan with which it last changed; 0 = none was sent yet */
+	int64_t next_end_ns; /* when the first of its boosts ends, or INT64_MAX */
+	struct plan plan;
+	struct policy_tally *tally; /* every policy of the namespace, by name */
+	size_t tally_nr;
+};
+
+/* Fill everything but ns, changed and seq.  `pods` are those of that namespace on `node`, by name. */
+void part_make(struct part *part, const struct store *store, const struct compile_options *options,
+	       const char *node, struct object_list pods, int64_t now_ns);
+
+/* Free what part_make() filled. */
+void part_clear(struct part *part);
+
+const struct policy_tally *part_find_tally(const struct part *part, const char *policy);
+
+/* Join what two parts say of a policy. */
+void summary_add(struct policy_summary *sum, const struct policy_summary *summary);
+
+/* The steps of a class on which the policies `matching`, in rank, act (compile.h).  The boosts they name are
+ * added to plan->boost. */
+void class_make_steps(struct plan *plan, struct plan_class *cls, const struct ranked *matching,
+		      const struct cluster_scope *scope, int64_t max_duration_ns);
+
+/* --- compile_join.c --- */
+
+/* The plan of a node: its default class and copies of its parts, as far as the limits of a plan allow. */
+void parts_join(struct part *const *part, size_t part_nr, const struct store *store,
+		const char *node, struct compile_result *result);
+
+/* How soon `to` shall follow `from`, by their classes and boosts; neither has targets. */
+enum hub_lane plan_lane(const struct plan *from, const struct plan *to);
+
+#endif

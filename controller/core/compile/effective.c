@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/core/compile/effective.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool narrows(const struct object *object)
+{
+	if (object->kind == OBJECT_POLICY)
+		return policy_selects(&object->policy);
+	return selector_narrows(&object->cluster.ns_selector) ||
+	       selector_narrows(&object->cluster.node_selector);
+}
+
+static int by_rank(const void *pa, const void *pb)
+{
+	const struct object *a = *(const struct object *const *)pa;
+	const struct object *b = *(const struct object *const *)pb;
+
+	if (narrows(a) != narrows(b))
+		return narrows(a) ? -1 : 1;
+	if (a->created_s != b->created_s)
+		return a->created_s < b->created_s ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+static void ranked_add(struct ranked *ranked, const struct object *object)
+{
+	GROW(ranked->object, ranked->nr);
+	ranked->object[ranked->nr++] = object;
+}
+
+static void ranked_sort(struct ranked *ranked)
+{
+	if (ranked->nr > 1)
+		qsort(ranked->object, ranked->nr, sizeof(*ranked->object), by_rank);
+}
+
+void ranked_release(struct ranked *ranked)
+{
+	free(ranked->object);
+	*ranked = (struct ranked){ 0 };
+}
+
+static void scope_init(struct cluster_scope *scope, struct object *const *policy, size_t nr,
+		       const char *const *ns_labels, const char *node_labels)
+{
+	*scope = (struct cluster_scope){ 0 };
+	for (size_t i = 0; i < nr; i++) {
+		const struct cluster_policy *cluster = &policy[i]->cluster;
+
+		if (policy[i]->deleting || !selector_matches(&cluster->node_selector, node_labels))
+			continue;
+		if (ns_labels && !selector_matches(&cluster->ns_selector, *ns_labels))
+			continue;
+		ranked_add(&scope->limits, policy[i]);
+		if (ns_labels || !selector_narrows(&cluster->ns_selector))
+			ranked_add(&scope->defaults, policy[i]);
+	}
+	ranked_sort(&scope->limits);
+	ranked_sort(&scope->defaults);
+}
+
+void cluster_scope_init(struct cluster_scope *scope, struct object *const *policy, size_t nr,
+			const char *ns_labels, const char *node_labels)
+{
+	scope_init(scope, policy, nr, &ns_labels, node_labels);
+}
+
+void cluster_scope_init_node(struct cluster_scope *scope, struct object *const *policy, size_t nr,
+			     const char *node_labels)
+{
+	scope_init(scope, policy, nr, NULL, node_labels);
+}
+
+void cluster_scope_release(struct cluster_scope *scope)
+{
+	ranked_release(&scope->defaults);
+	ranked_release(&scope->limits);
+}
+
+int64_t policy_end_ns(const struct policy *policy, int64_t max_duration_ns)
+{
+	const struct boost_clock *clock = &policy->clock;
+
+	if (clock->end_ns - clock->start_ns <= max_duration_ns)
+		return clock->end_ns;
+	return clock->start_ns + max_duration_ns;
+}
+
+static bool in_force(const struct object *object, int64_t max_duration_ns, int64_t now_ns)
+{
+	const struct policy *policy = &object->policy;
+
+	if (object->deleting)
+		return false;
+	if (!policy_is_boost(policy))
+		return true;
+	return clock_is_of(&policy->clock, object->generation) &&
+	       clock_active(&policy->clock, now_ns) &&
+	       now_ns < policy_end_ns(policy, max_duration_ns);
+}
+
+void ranked_init_policies(struct ranked *ranked, struct object *const *policy, size_t nr,
+			  int64_t max_duration_ns, int64_t now_ns)
+{
+	*ranked = (struct ranked){ 0 };
+	for (size_t i = 0; i < nr; i++)
+		if (in_force(policy[i], max_duration_ns, now_ns))
+			ranked_add(ranked, policy[i]);
+	ranked_sort(ranked);
+}
+
+bool policy_matches(const struct policy *policy, const struct object *pod, const char *container)
+{
+	bool named = policy->container_nr == 0;
+
+	for (size_t i = 0; container && i < policy->container_nr && !named; i++)
+		named = strcmp(policy->container[i], container) == 0;
+	return named && selector_matches(&policy->selector, pod->labels);
+}
+
+/* --- rate --- */
+
+static void decide_rate(const struct ranked *policy, const struct ranked *defaults,
+			struct effective *effective)
+{
+	const struct object *by = NULL;
+
+	for (size_t i = 0; i < policy->nr; i++) {
+		const struct policy *p = &policy->object[i]->policy;
+
+		if (p->has_rate && policy_is_boost(p) && (!by || p->rate_hz > by->policy.rate_hz))
+			by = policy->object[i];
+	}
+	for (size_t i = 0; i < policy->nr && !by; i++)
+		if (policy->object[i]->policy.has_rate)
+			by = policy->object[i];
+	effective->wanted.rate_hz = by ? by->policy.rate_hz : RATE_HZ_DEFAULT;
+	for (size_t i = 0; i < defaults->nr && !by; i++) {
+		if (!defaults->object[i]->cluster.has_rate)
+			continue;
+		by = defaults->object[i];
+		effective->wanted.rate_hz = by->cluster.rate_hz;
+	}
+	effective->rate_by = by;
+}
+
+static void clamp_rate(const struct ranked *limits, struct effective *effective)
+{
+	const struct object *by = effective->rate_by;
+	bool boosted = by && by->kind == OBJECT_POLICY && policy_is_boost(&by->policy);
+	uint32_t *hz = &effective->setting.rate_hz;
+
+	*hz = effective->wanted.rate_hz;
+	for (size_t i = 0; i < limits->nr; i++) {
+		const struct cluster_policy *limit = &limits->object[i]->cluster;
+		uint32_t max_hz = UINT32_MAX;
+
+		if (limit->has_max_rate)
+			max_hz = limit->max_rate_hz;
+		if (limit->has_max_continuous && !boosted)
+			max_hz = MIN(max_hz, limit->max_continuous_hz);
+		if (*hz > max_hz) {
+			*hz = max_hz;
+			effective->rate_clamped_by = limits->object[i];
+		}
+	}
+}
+
+/* --- capabilities --- */
+
+static bool gives_caps(const struct policy *policy)
+{
+	return (policy->add | policy->drop) != 0;
+}
+
+static const struct object *continuous_caps(const struct ranked *policy)
+{
+	for (size_t i = 0; i < policy->nr; i++) {
+		const struct policy *p = &policy->object[i]->policy;
+
+		if (!policy_is_boost(p) && gives_caps(p))
+			return policy->object[i];
+	}
+	return NULL;
+}
+
+static void inherit_caps(const struct ranked *policy, const struct ranked *defaults,
+			 struct effective *effective)
+{
+	const struct object *by = continuous_caps(policy);
+	uint32_t *caps = &effective->wanted.caps;
+
+	*caps = CAPS_DEFAULT;
+	for (size_t i = 0; i < defaults->nr; i++) {
+		if (!defaults->object[i]->cluster.has_caps)
+			continue;
+		*caps = defaults->object[i]->cluster.caps;
+		effective->caps_by = defaults->object[i];
+		break;
+	}
+	if (!by)
+		return;
+	*caps = (*caps | by->policy.add) & ~by->policy.drop;
+	effective->caps_by = by;
+}
+
+static void decide_caps(const struct ranked *policy, const struct ranked *defaults,
+			struct effective *effective)
+{
+	uint32_t add = 0, drop = 0;
+
+	inherit_caps(policy, defaults, effective);
+	for (size_t i = policy->nr; i-- > 0;) {
+		const struct policy *p = &policy->object[i]->policy;
+
+		if (!policy_is_boost(p) || !gives_caps(p))
+			continue;
+		add |= p->add;
+		drop |= p->drop;
+		effective->caps_by = policy->object[i];
+	}
+	effective->wanted.caps = (effective->wanted.caps | add) & ~drop;
+}
+
+static void clamp_caps(const struct ranked *limits, struct effective *effective)
+{
+	uint32_t *caps = &effective->setting.caps;
+
+	*caps = effective->wanted.caps;
+	for (size_t i = 0; i < limits->nr; i++) {
+		const struct cluster_policy *limit = &limits->object[i]->cluster;
+
+		if (!limit->has_allowed || (*caps & ~limit->allowed) == 0)
+			continue;
+		*caps &= limit->allowed;
+		effective->caps_clamped_by = limits->object[i];
+	}
+}
+
+void effective(const struct ranked *policy, const struct cluster_scope *scope,
+	       struct effective *ret_effective)
+{
+	struct effective e = { 0 };
+
+	decide_rate(policy, &scope->defaults, &e);
+	clamp_rate(&scope->limits, &e);
+	decide_caps(policy, &scope->defaults, &e);
+	clamp_caps(&scope->limits, &e);
+	e.caps_continuous_by = continuous_caps(policy);
+	*ret_effective = e;
+}
+
+bool effective_has_part(const struct effective *effective, const struct object *policy)
+{
+	if (effective->rate_by == policy)
+		return true;
+	if (!gives_caps(&policy->policy))
+		return false;
+	return policy_is_boost(&policy->policy) || effective->caps_continuous_by == policy;
+}
+
+int64_t effective_max_duration(const struct ranked *limits, const struct object **ret_by)
+{
+	const struct object *by = NULL;
+
+	for (size_t i = 0; i < limits->nr; i++) {
+		int64_t ns = limits->object[i]->cluster.max_duration_ns;
+
+		if (ns && (!by || ns < by->cluster.max_duration_ns))
+			by = limits->object[i];
+	}
+	if (ret_by)
+		*ret_by = by;
+	return by ? by->cluster.max_duration_ns : INT64_MAX;
+}

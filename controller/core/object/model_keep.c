@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/core/object/model.h"
+
+/* Lists of names, one beside the other as in the objects.  What the readers of model.c, model_pod.c and watch_read.c ask
+ * for must be in them; test_json_pick reads objects both ways. */
+
+#define END                                                                                        \
+	{                                                                                          \
+		.name = NULL                                                                       \
+	}
+
+static const struct json_keep annotations[] = {
+	{ .name = ANNOTATION_CGROUP },
+	{ .name = ANNOTATION_CGROUP_OF, .prefix = true },
+	{ .name = "profiles.grafana.com/service_name" },
+	{ .name = "resource.opentelemetry.io/service.name" },
+	{ .name = "pyroscope.io/service_name" },
+	{ .name = "k8s.io/initial-events-end" }, /* of a bookmark */
+	END,
+};
+
+static const struct json_keep metadata[] = {
+	{ .name = "name" },
+	{ .name = "namespace" },
+	{ .name = "uid" },
+	{ .name = "generation" },
+	{ .name = "resourceVersion" },
+	{ .name = "creationTimestamp" },
+	{ .name = "deletionTimestamp" },
+	{ .name = "labels" },
+	{ .name = "annotations", .member = annotations },
+	END,
+};
+
+static const struct json_keep container[] = { { .name = "name" }, END };
+
+static const struct json_keep pod_spec[] = {
+	{ .name = "nodeName" },
+	{ .name = "containers", .member = container },
+	{ .name = "initContainers", .member = container },
+	{ .name = "ephemeralContainers", .member = container },
+	END,
+};
+
+static const struct json_keep container_status[] = { { .name = "name" },
+						     { .name = "containerID" },
+						     END };
+
+static const struct json_keep pod_status[] = {
+	{ .name = "phase" },
+	{ .name = "containerStatuses", .member = container_status },
+	{ .name = "initContainerStatuses", .member = container_status },
+	{ .name = "ephemeralContainerStatuses", .member = container_status },
+	END,
+};
+
+/* The second half: a Status, which comes in an object's place when a watch has failed. */
+#define ANY_OBJECT                                                                                 \
+	{ .name = "apiVersion" }, { .name = "kind" }, { .name = "metadata", .member = metadata },  \
+		{ .name = "code" }, { .name = "reason" }, { .name = "message" },                   \
+	{                                                                                          \
+		.name = "details"                                                                  \
+	}
+
+static const struct json_keep any[] = { ANY_OBJECT, END };
+
+static const struct json_keep pod[] = {
+	ANY_OBJECT,
+	{ .name = "spec", .member = pod_spec },
+	{ .name = "status", .member = pod_status },
+	END,
+};
+
+const struct json_keep *object_keep(enum object_kind kind)
+{
+	switch (kind) {
+	case OBJECT_POD:
+		return pod;
+	case OBJECT_NAMESPACE:
+	case OBJECT_NODE:
+		return any;
+	case OBJECT_POLICY:
+	case OBJECT_CLUSTER_POLICY:
+		break; /* unknown members are errors */
+	}
+	return NULL;
+}

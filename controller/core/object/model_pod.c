@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/core/object/model_read.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/core/object/fields.h"
+
+#define SERVICE_MAX 256 /* bytes of a service name */
+#define CGROUP_MAX 1024 /* bytes of a cgroup path */
+
+static const char *get_string(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text && *text ? text : NULL;
+}
+
+static struct pod_container *find_container(struct pod *pod, const char *name)
+{
+	for (size_t i = 0; i < pod->container_nr; i++)
+		if (strcmp(pod->container[i].name, name) == 0)
+			return &pod->container[i];
+	return NULL;
+}
+
+/* Names come from the spec; statuses of containers that it does not have are of no use. */
+static void read_names(struct pod *pod, const json_t *spec, const char *list)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(spec, list), i, item)
+	{
+		const char *name = get_string(item, "name");
+
+		if (pod->container_nr == LIMIT_PLAN_CONTAINERS)
+			return;
+		if (!name_valid(name, 63, true) || find_container(pod, name))
+			continue;
+		GROW(pod->container, pod->container_nr);
+		pod->container[pod->container_nr++] =
+			(struct pod_container){ .name = xstrdup(name) };
+	}
+}
+
+/* "containerd://HEX" -> HEX; NULL when it is not an id. */
+static const char *bare_id(const char *text)
+{
+	const char *slash = text ? strstr(text, "://") : NULL;
+	const char *id = slash ? slash + 3 : text;
+	size_t len = id ? strlen(id) : 0;
+
+	if (len == 0 || len > CID_DIGITS_MAX || strspn(id, "0123456789abcdef") != len)
+		return NULL;
+	return id;
+}
+
+static void read_ids(struct pod *pod, const json_t *status, const char *list)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, list), i, item)
+	{
+		const char *name = get_string(item, "name");
+		const char *cid = bare_id(get_string(item, "containerID"));
+		struct pod_container *container = name ? find_container(pod, name) : NULL;
+
+		if (container && cid && !container->cid)
+			container->cid = cid_pack(cid);
+	}
+}
+
+/* A path below the cgroup root: it must not lead out of it. */
+static bool cgroup_path_ok(const char *path)
+{
+	size_t len = strlen(path);
+
+	if (len > CGROUP_MAX || strstr(path, "//"))
+		return false;
+	for (const char *at = path; at; at = strchr(at, '/')) {
+		at += *at == '/';
+		if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || !at[2]))
+			return false;
+	}
+	return true;
+}
+
+static int set_cgroup(struct pod_container *container, const char *path, const char *annotation,
+		      struct err *err)
+{
+	if (!cgroup_path_ok(path))
+		return err_set(err, -EINVAL,
+			       "metadata.annotations.%s: is not a path below the cgroup root",
+			       annotation);
+	free(container->cgroup);
+	container->cgroup = xstrdup(path);
+	return 0;
+}
+
+/* The annotation without a container's name is for the first container of the spec. */
+static int read_cgroups(struct pod *pod, const json_t *annotations, struct err *err)
+{
+	const char *path = get_string(annotations, ANNOTATION_CGROUP);
+	char key[128];
+	int r;
+
+	if (path && !pod->container_nr) {
+		GROW(pod->container, pod->container_nr);
+		pod->container[pod->container_nr++] =
+			(struct pod_container){ .name = xstrdup("main") };
+	}
+	if (path) {
+		r = set_cgroup(&pod->container[0], path, ANNOTATION_CGROUP, err);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < pod->container_nr; i++) {
+		snprintf(key, sizeof(key), ANNOTATION_CGROUP_OF "%s", pod->container[i].name);
+		path = get_string(annotations, key);
+		r = path ? set_cgroup(&pod->container[i], path, key, err) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void read_service(struct pod *pod, const json_t *annotations)
+{
+	static const char *const key[] = { "profiles.grafana.com/service_name",
+					   "resource.opentelemetry.io/service.name",
+					   "pyroscope.io/service_name" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(key) && !pod->service; i++) {
+		const char *name = get_string(annotations, key[i]);
+
+		if (name && strlen(name) <= SERVICE_MAX)
+			pod->service = xstrdup(name);
+	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct pod_container *)a)->name,
+		      ((const struct pod_container *)b)->name);
+}
+
+int pod_from_json(const json_t *json, struct pod *pod, struct err *err)
+{
+	const json_t *annotations =
+		json_object_get(json_object_get(json, "metadata"), "annotations");
+	const json_t *spec = json_object_get(json, "spec");
+	const json_t *status = json_object_get(json, "status");
+	const char *node = get_string(spec, "nodeName");
+	const char *phase = get_string(status, "phase");
+	int r;
+
+	if (node && !name_valid(node, LIMIT_NAME_BYTES, false))
+		return err_set(err, -EINVAL, "spec.nodeName: is not a node's name");
+	pod->node = node ? xstrdup(node) : NULL;
+	pod->done = phase && (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0);
+	read_names(pod, spec, "containers");
+	read_names(pod, spec, "initContainers");
+	read_names(pod, spec, "ephemeralContainers");
+	r = read_cgroups(pod, annotations, err);
+	if (r < 0)
+		return r;
+	read_ids(pod, status, "containerStatuses");
+	read_ids(pod, status, "initContainerStatuses");
+	read_ids(pod, status, "ephemeralContainerStatuses");
+	read_service(pod, annotations);
+	if (pod->container_nr > 1)
+		qsort(pod->container, pod->container_nr, sizeof(*pod->container), by_name);
+	return 0;
+}
+
+void pod_release(struct pod *pod)
+{
+	for (size_t i = 0; i < pod->container_nr; i++) {
+		free(pod->container[i].name);
+		free(pod->container[i].cid);
+		free(pod->container[i].cgroup);
+	}
+	free(pod->container);
+	free(pod->node);
+	free(pod->service);
+}

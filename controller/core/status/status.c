@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/core/status/status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/core/rfc3339.h"
+#include "lib/core/utf8.h"
+
+#define MESSAGE_MAX 512
+#define REFUSAL_MAX 1024 /* what the CRDs let a message have */
+
+/* What a condition says; the texts are valid while the status is built. */
+struct verdict {
+	bool is;
+	const char *reason, *message;
+};
+
+/* What one status is built from. */
+struct builder {
+	json_t *conditions;
+	const json_t *previous; /* the status last stored, or NULL */
+	int64_t generation, now_wall_s;
+};
+
+void status_agents_add(struct status_agents *agents, const char *node, enum hub_state state,
+		       const char *why)
+{
+	switch (state) {
+	case HUB_ABSENT:
+		agents->absent++;
+		break;
+	case HUB_PENDING:
+		agents->pending++;
+		break;
+	case HUB_APPLIED:
+		agents->applied++;
+		break;
+	case HUB_FAILED:
+		agents->failed++;
+		if (agents->failed_node && strcmp(agents->failed_node, node) <= 0)
+			break;
+		agents->failed_node = node;
+		agents->failed_why = why;
+		break;
+	}
+}
+
+/* --- conditions --- */
+
+/* The time of the last flip: kept while the status is what it was. */
+static void transition_time(const struct builder *builder, const char *type, const char *status,
+			    char ret_text[RFC3339_MAX])
+{
+	const json_t *before = status_find(builder->previous, type);
+	const char *was = json_string_value(json_object_get(before, "status"));
+	const char *since = json_string_value(json_object_get(before, "lastTransitionTime"));
+
+	if (was && since && strcmp(was, status) == 0 && strlen(since) < RFC3339_MAX)
+		memcpy(ret_text, since, strlen(since) + 1);
+	else
+		rfc3339_format(builder->now_wall_s, ret_text);
+}
+
+/* In the place of the one of its type, if there is one. */
+static void put_condition(struct builder *builder, json_t *json)
+{
+	const char *type = json_string_value(json_object_get(json, "type"));
+	json_t *there;
+	size_t i;
+
+	json_array_foreach(builder->conditions, i, there)
+	{
+		if (strcmp(json_string_value(json_object_get(there, "type")), type) == 0) {
+			json_array_set_new(builder->conditions, i, json);
+			return;
+		}
+	}
+	json_array_append_new(builder->conditions, json);
+}
+
+static void add_condition(struct builder *builder, const char *type, const struct verdict *verdict)
+{
+	const char *status = verdict->is ? "True" : "False";
+	char since[RFC3339_MAX];
+	json_t *json = json_object(), *message = json_string(verdict->message);
+
+	transition_time(builder, type, status, since);
+	json_object_set_new(json, "type", json_string(type));
+	json_object_set_new(json, "status", json_string(status));
+	json_object_set_new(json, "reason", json_string(verdict->reason));
+	/* An agent's reason may be anything, and cut within a character. */
+	json_object_set_new(json, "message", message ? message : json_string("not valid UTF-8"));
+	json_object_set_new(json, "observedGeneration", json_integer(builder->generation));
+	json_object_set_new(json, "lastTransitionTime", json_string(since));
+	put_condition(builder, json);
+}
+
+/* --- what the conditions of a ProfilingPolicy say --- */
+
+/* In which of the states that come before all others is it? */
+enum phase {
+	PHASE_DELETING,
+	PHASE_NOT_STORED, /* a boost whose deadline is not stored yet */
+	PHASE_EXPIRED,
+	PHASE_NO_TARGETS,
+	PHASE_RUNNING,
+};
+
+static enum phase phase_of(const struct status_input *input)
+{
+	const struct object *object = input->object;
+	const struct boost_clock *clock = &object->policy.clock;
+
+	if (object->deleting)
+		return PHASE_DELETING;
+	if (policy_is_boost(&object->policy)) {
+		if (!clock_is_of(clock, object->generation) || !clock->durable)
+			return PHASE_NOT_STORED;
+		if (clock_expired(clock, input->now.boot_ns))
+			return PHASE_EXPIRED;
+	}
+	return input->summary->pods ? PHASE_RUNNING : PHASE_NO_TARGETS;
+}
+
+static struct verdict phase_verdict(enum phase phase)
+{
+	static const struct verdict verdict[] = {
+		[PHASE_DELETING] = { false, "Deleting", "It is being deleted and not in force." },
+		[PHASE_NOT_STORED] = { false, "NotStored",
+				       "It begins when its deadline is stored." },
+		[PHASE_EXPIRED] = { false, "Expired", "Its duration is over." },
+		[PHASE_NO_TARGETS] = { false, "NoTargets", "It selects no running pod." },
+		[PHASE_RUNNING] = { true, "InForce", "It is in force." },
+	};
+
+	return verdict[phase];
+}
+
+static struct verdict programmed(const struct status_input *input, enum phase phase,
+				 char message[MESSAGE_MAX])
+{
+	const struct status_agents *agents = input->agents;
+
+	if (phase != PHASE_RUNNING)
+		return phase_verdict(phase);
+	if (agents->failed) {
+		snprintf(message, MESSAGE_MAX, "The agent on node %.253s refused: %.200s",
+			 agents->failed_node,
+			 agents->failed_why ? agents->failed_why : "no reason");
+		return (struct verdict){ false, "Failed", message };
+	}
+	if (agents->absent)
+		return (struct verdict){ false, "Disconnected",
+					 "No agent is connected on a node that runs such pods." };
+	if (agents->pending || !agents->applied)
+		return (struct verdict){ false, "Pending", "Agents have yet to confirm." };
+	return (struct verdict){ true, "Confirmed", "Every agent concerned has confirmed." };
+}
+
+static struct verdict ready(const struct verdict *programmed, enum phase phase)
+{
+	struct verdict verdict = *programmed;
+
+	/* Nothing is left to do: Current, in the words of kstatus. */
+	verdict.is |= phase == PHASE_EXPIRED || phase == PHASE_NO_TARGETS;
+	return verdict;
+}
+
+static size_t add_text(char *message, size_t len, const char *text)
+{
+	return len +
+	       (size_t)snprintf(message + len, MESSAGE_MAX - len, "%s%s", len ? "; " : "", text);
+}
+
+/* Any of rate, capabilities and duration; all three fit a message: names are bounded. */
+static struct verdict clamped(const struct status_input *input, enum phase phase,
+			      char message[MESSAGE_MAX])
+{
+	const struct policy_summary *summary = input->summary;
+	char text[MESSAGE_MAX / 3];
+	size_t len = 0;
+
+	if (phase == PHASE_RUNNING && summary->rate_to_hz < summary->rate_from_hz) {
+		snprintf(text, sizeof(text), "%u Hz lowered to %u Hz by %.63s",
+			 summary->rate_from_hz, summary->rate_to_hz, summary->clamped_by);
+		len = add_text(message, len, text);
+	}
+	for (uint32_t cap = 1; phase == PHASE_RUNNING && cap && cap <= summary->caps_lost;
+	     cap <<= 1) {
+		if (!(cap & summary->caps_lost))
+			continue;
+		snprintf(text, sizeof(text), "%s is not allowed", cap_name(cap));
+		len = add_text(message, len, text);
+	}
+	if (input->duration_clamped_by) {
+		snprintf(text, sizeof(text), "duration shortened by %.63s",
+			 input->duration_clamped_by);
+		len = add_text(message, len, text);
+	}
+	if (!len)
+		return (struct verdict){ false, "WithinLimits", "No limit lowers it." };
+	return (struct verdict){ true, "Limited", message };
+}
+
+static struct verdict overridden(const struct status_input *input, enum phase phase,
+				 char message[MESSAGE_MAX])
+{
+	const struct policy_summary *summary = input->summary;
+	struct verdict verdict = phase_verdict(phase);
+
+	if (phase != PHASE_RUNNING || summary->has_part || !*summary->winner) {
+		verdict.is = false;
+		return verdict;
+	}
+	snprintf(message, MESSAGE_MAX, "ProfilingPolicy %.63s decides instead.", summary->winner);
+	return (struct verdict){ true, "DecidedByOther", message };
+}
+
+static struct verdict expired(const struct status_input *input, enum phase phase)
+{
+	if (!policy_is_boost(&input->object->policy))
+		return (struct verdict){ false, "Continuous", "It has no duration." };
+	if (phase == PHASE_EXPIRED)
+		return (struct verdict){ true, "DurationOver", "Its duration is over." };
+	return (struct verdict){ false, "Running", "Its duration is not over." };
+}
+
+/* Sorted by type. */
+static void add_policy_conditions(struct builder *builder, const struct status_input *input)
+{
+	char lowered[MESSAGE_MAX] = "", winner[MESSAGE_MAX] = "", failed[MESSAGE_MAX] = "";
+	enum phase phase = phase_of(input);
+	struct verdict verdict = { true, "Valid", "It is valid." };
+	struct verdict done = programmed(input, phase, failed);
+
+	add_condition(builder, "Accepted", &verdict);
+	verdict = clamped(input, phase, lowered);
+	add_condition(builder, "Clamped", &verdict);
+	verdict = expired(input, phase);
+	add_condition(builder, "Expired", &verdict);
+	verdict = overridden(input, phase, winner);
+	add_condition(builder, "Overridden", &verdict);
+	add_condition(builder, "Programmed", &done);
+	verdict = ready(&done, phase);
+	add_condition(builder, "Ready", &verdict);
+}
+
+/* --- the whole --- */
+
+static void add_numbers(const struct status_input *input, json_t *status)
+{
+	const struct policy *policy = &input->object->policy;
+	const struct policy_summary *summary = input->summary;
+	const struct status_agents *agents = input->agents;
+	size_t desired = agents->absent + agents->pending + agents->applied + agents->failed;
+
+	if (policy_is_boost(policy) && clock_is_of(&policy->clock, input->object->generation))
+		clock_to_status(&policy->clock, status);
+	if (summary->pods)
+		json_object_set_new(status, "effectiveSampleRateHz",
+				    json_integer(summary->rate_hz));
+	json_object_set_new(status, "targets",
+			    json_pack("{s:I, s:I}", "pods", (json_int_t)summary->pods, "nodes",
+				      (json_int_t)summary->nodes));
+	json_object_set_new(status, "agents",
+			    json_pack("{s:I, s:I, s:I}", "desired", (json_int_t)desired, "applied",
+				      (json_int_t)agents->applied, "failed",
+				      (json_int_t)agents->failed));
+}
+
+static json_t *start(struct builder *builder, int64_t generation, const json_t *previous,
+		     int64_t now_wall_s)
+{
+	json_t *status = json_object();
+
+	*builder = (struct builder){
+		.conditions = json_array(),
+		.previous = previous,
+		.generation = generation,
+		.now_wall_s = now_wall_s,
+	};
+	json_object_set_new(status, "observedGeneration", json_integer(generation));
+	json_object_set_new(status, "conditions", builder->conditions);
+	return status;
+}
+
+json_t *status_build(const struct status_input *input)
+{
+	const struct verdict valid = { true, "Valid", "It is valid." };
+	struct builder builder;
+	json_t *status =
+		start(&builder, input->object->generation, input->previous, input->now.wall_s);
+
+	if (input->object->kind == OBJECT_POLICY) {
+		add_policy_conditions(&builder, input);
+		add_numbers(input, status);
+	} else {
+		add_condition(&builder, "Accepted", &valid);
+		add_condition(&builder, "Ready", &valid);
+	}
+	return status;
+}
+
+/* --- what is refused --- */
+
+/* What holds instead. */
+static void tell_in_force(const struct status_input *input, char *text, size_t size)
+{
+	const struct object *object = input->object;
+
+	if (!object)
+		snprintf(text, size, "nothing is in force");
+	else if (object->kind == OBJECT_POLICY && phase_of(input) == PHASE_EXPIRED)
+		snprintf(text, size, "generation %lld is over, so nothing is in force",
+			 (long long)object->generation);
+	else
+		snprintf(text, size, "generation %lld stays in force until it is mended",
+			 (long long)object->generation);
+}
+
+static void tell_refusal(int64_t generation, const char *why, const struct status_input *input,
+			 char message[REFUSAL_MAX])
+{
+	char clean[MESSAGE_MAX], in_force[128];
+	size_t len = utf8_clean(why, strlen(why), clean, sizeof(clean));
+
+	tell_in_force(input, in_force, sizeof(in_force));
+	snprintf(
+		message, REFUSAL_MAX,
+		"%s%s Generation %lld is not in force; %s. Change the field, or bring the CRDs and "
+		"the controller to the same version.",
+		clean, len && clean[len - 1] == '?' ? "" : ".", (long long)generation, in_force);
+}
+
+json_t *status_build_refused(int64_t generation, const char *why, const struct status_input *input)
+{
+	char message[REFUSAL_MAX];
+	const struct verdict invalid = { false, "Invalid", message };
+	struct builder builder;
+	json_t *status = start(&builder, generation, input->previous, input->now.wall_s);
+
+	tell_refusal(generation, why, input, message);
+	if (input->object) {
+		json_decref(status);
+		status = status_build(input);
+		json_object_set_new(status, "observedGeneration", json_integer(generation));
+		builder.conditions = json_object_get(status, "conditions");
+	}
+	add_condition(&builder, "Accepted", &invalid);
+	add_condition(&builder, "Ready", &invalid);
+	return status;
+}

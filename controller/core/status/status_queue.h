@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_CORE_STATUS_STATUS_QUEUE_H
+#define CONTROLLER_CORE_STATUS_STATUS_QUEUE_H
+
+/* Which statuses the Kubernetes API has, which are to be written, and which is next.  Pure.
+ *
+ * One write per object is under way, the latest status wins, and nothing is written that the API has already.
+ * Writes are under way STATUS_SENDS_MAX at a time; as many again for urgent ones, which come first: a boost
+ * that waits for its clock must not wait for thousands of others.  What fails is tried again, for as long as
+ * the object is there and wants it.  Every step costs the same however many objects there are. */
+
+#include "controller/core/object/model.h"
+#include "lib/core/backoff.h"
+#include "lib/core/base.h"
+
+#include <jansson.h>
+#include <sys/queue.h>
+
+#define STATUS_SENDS_MAX 8
+#define STATUS_RETRY_FIRST_NS NSEC_PER_SEC
+#define STATUS_RETRY_LAST_NS (30 * NSEC_PER_SEC)
+#define STATUS_UNANSWERED_LAST_NS (4 * NSEC_PER_SEC) /* when nobody listens, which burdens nobody */
+
+struct status_queue;
+struct kube_call;
+TAILQ_HEAD(status_list, status_entry);
+
+struct status_entry {
+	enum object_kind kind;
+	char *ns, *name, *uid;
+	json_t *sent; /* the status under way; NULL = none is */
+	bool urgent;
+	struct kube_call *call; /* the caller's, while it is under way */
+	void *owner;		/* the caller's */
+	/* The queue's own. */
+	json_t *stored, *wanted;
+	bool unsure; /* a write that failed may have taken the place of `stored` */
+	struct backoff backoff;
+	int64_t due_ns; /* of the next try; CLOCK_BOOTTIME */
+	struct status_list *in;
+	TAILQ_ENTRY(status_entry) place;
+};
+
+enum status_outcome {
+	STATUS_STORED,
+	STATUS_GONE, /* there is no such object, or another of its name; for a while, or we are about to hear of it */
+	STATUS_FAILED,
+	STATUS_UNANSWERED, /* nobody listens there */
+};
+
+/* `drop` is told of an entry under way that is forgotten: end its call. */
+struct status_queue *status_queue_new(void (*drop)(struct status_entry *entry));
+void status_queue_free(struct status_queue *queue);
+
+/* What the API has of this very object (by uid), or NULL; borrowed until the next call for the object. */
+const json_t *status_queue_stored(struct status_queue *queue, const struct object *object);
+
+/* The API has this as the status of an object; news only: an echo of an older write of ours is not taken. */
+void status_queue_learn(struct status_queue *queue, const struct object *object,
+			const json_t *status);
+
+/* The object's status is to be this (a new reference is taken).  True when the API has it already. */
+must_check bool status_queue_want(struct status_queue *queue, const struct object *object,
+				  json_t *status, bool urgent);
+
+/* The object is no more. */
+void status_queue_forget(struct status_queue *queue, enum object_kind kind, const char *ns,
+			 const char *name);
+
+/* What is to be written now: `sent` is under way from here on, until status_queue_done().  NULL = nothing. */
+struct status_entry *status_queue_next(struct status_queue *queue, int64_t now_ns);
+/* Does something that failed wait for its next try? */
+bool status_queue_retries(const struct status_queue *queue);
+/* When there will be something, if nothing happens before; INT64_MAX = never. */
+int64_t status_queue_wake_ns(const struct status_queue *queue);
+
+/* What came of it. */
+void status_queue_done(struct status_queue *queue, struct status_entry *entry,
+		       enum status_outcome outcome, int64_t now_ns, uint64_t rnd);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/hub/hub_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "lib/loop.h"
+
+static void on_answer(struct hub_peer *peer, const struct control_applied *applied)
+{
+	struct hub *hub = peer->hub;
+	int64_t now_ns = now_boot_ns();
+	enum hub_verdict verdict = hub_fsm_answer(&peer->fsm, applied, now_ns);
+
+	peer->max_rate_hz = applied->max_rate_hz;
+	if (verdict == HUB_VERDICT_APPLIED) {
+		hub_plan_unref(peer->have);
+		peer->have = TAKE_PTR(peer->flight);
+		peer->error[0] = '\0';
+		peer->clamped = applied->result == CONTROL_PARTIAL;
+		metric_observe(hub->confirm_seconds,
+			       (double)(now_ns - peer->sent_ns) / NSEC_PER_SEC);
+	}
+	if (verdict == HUB_VERDICT_REFUSED) {
+		memcpy(peer->error, applied->error, sizeof(peer->error));
+		log_warn("an agent refused a plan", LOG_STR("node", peer->name),
+			 LOG_STR("reason", control_reason_name(applied->reason)),
+			 LOG_STR("err", applied->error));
+	}
+	hub_count(hub, "rubato_controller_plan_answers_total",
+		  "Answers of agents to plans, by what came of it.", "result",
+		  verdict == HUB_VERDICT_APPLIED   ? "applied"
+		  : verdict == HUB_VERDICT_IGNORED ? "ignored"
+						   : control_reason_name(applied->reason));
+}
+
+static void on_hello(struct hub_conn *conn, const struct opamp_from_agent *msg,
+		     const struct control_applied *applied)
+{
+	struct hub_peer *peer = conn->peer;
+	bool is_new = memcmp(peer->uid, msg->uid, sizeof(msg->uid)) != 0;
+
+	conn->knows_us = msg->knows_us;
+	memcpy(conn->uid, msg->uid, sizeof(conn->uid));
+	memcpy(peer->uid, msg->uid, sizeof(peer->uid));
+	hub_fsm_hello(&peer->fsm, applied->have, is_new);
+	peer->max_rate_hz = applied->max_rate_hz;
+	/* Its plan in force is the one we want: that is the base of the next delta too. */
+	if (peer->wanted && strcmp(peer->wanted->hash, applied->have) == 0) {
+		hub_plan_unref(peer->have);
+		peer->have = hub_plan_ref(peer->wanted);
+		peer->clamped = applied->result == CONTROL_PARTIAL;
+		peer->fsm.timed_out = false;
+		peer->error[0] = '\0';
+	}
+	log_info("agent in session", LOG_STR("node", peer->name), LOG_STR("have", applied->have));
+}
+
+/* An agent that does not know our messages answers with the spec's status only. */
+static void applied_from_status(const struct opamp_from_agent *msg, const struct hub_fsm *fsm,
+				struct control_applied *applied)
+{
+	applied->gen = fsm->gen;
+	memcpy(applied->hash, msg->hash, sizeof(applied->hash));
+	if (msg->status == OPAMP_APPLIED) {
+		memcpy(applied->have, msg->hash, sizeof(applied->have));
+		return;
+	}
+	applied->result = CONTROL_FAILED;
+	applied->reason = CONTROL_REASON_APPLY;
+	memcpy(applied->error, msg->error, sizeof(applied->error));
+}
+
+int hub_conn_status(struct hub_conn *conn, const struct opamp_from_agent *msg, struct err *err)
+{
+	struct hub_fsm *fsm = &conn->peer->fsm;
+	struct control_applied applied = { 0 };
+	bool has_body = strcmp(msg->custom.type, CONTROL_APPLIED) == 0;
+	bool is_hello = fsm->phase == HUB_PHASE_HELLO;
+
+	if (has_body &&
+	    control_applied_unpack(msg->custom.body, msg->custom.body_len, &applied, err) < 0)
+		return -EPROTO;
+	if (!has_body && msg->has_status)
+		applied_from_status(msg, fsm, &applied);
+	if (is_hello)
+		on_hello(conn, msg, &applied);
+	else if (memcmp(conn->uid, msg->uid, sizeof(msg->uid)) != 0)
+		return err_set(err, -EPROTO, "instance_uid changed within a connection");
+	hub_fsm_message(fsm);
+	if (is_hello || !msg->has_status)
+		return 0;
+	if (msg->status == OPAMP_APPLYING)
+		hub_fsm_applying(fsm, msg->hash, now_boot_ns());
+	else
+		on_answer(conn->peer, &applied);
+	return 0;
+}

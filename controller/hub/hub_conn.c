@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/hub/hub_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/core/limits.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+
+#define CLOSE_SECONDS 2 /* for a peer that does not read our farewell */
+
+/* libwebsockets' memory per connection. */
+struct slot {
+	struct hub_conn *conn;
+};
+
+void hub_conn_close(struct hub_conn *conn, int code, const char *why)
+{
+	if (conn->close_code)
+		return;
+	hub_auth_forget(conn);
+	if (conn->peer) {
+		hub_fsm_gone(&conn->peer->fsm);
+		conn->peer->conn = NULL;
+		conn->peer = NULL;
+	}
+	conn->close_code = code;
+	snprintf(conn->close_why, sizeof(conn->close_why), "%s", why);
+	hub_count(conn->hub, "rubato_controller_agent_closes_total",
+		  "Connections of agents that the controller closed, by close code.", "code",
+		  (char[12]){ (char)('0' + code / 1000), (char)('0' + code / 100 % 10),
+			      (char)('0' + code / 10 % 10), (char)('0' + code % 10) });
+	lws_callback_on_writable(conn->wsi);
+	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_SECONDS);
+}
+
+/* The peer speaks nonsense: say what, then close. */
+static void refuse(struct hub_conn *conn, int code, const struct err *err)
+{
+	struct hub_peer *peer = conn->peer;
+
+	log_warn("an agent broke the protocol", LOG_STR("node", peer ? peer->name : ""),
+		 LOG_ERR(err));
+	conn->tell_why = code == HUB_CLOSE_PROTOCOL;
+	hub_conn_close(conn, code, err->text);
+	if (peer)
+		hub_peer_settle(peer);
+}
+
+/* --- out --- */
+
+static int send_message(struct hub_conn *conn, const struct opamp_to_agent *msg, const char *type)
+{
+	size_t len;
+	cleanup(freep) uint8_t *bytes = opamp_to_agent_pack(msg, LWS_PRE, &len);
+
+	metric_add(conn->hub->bytes_out, (double)len);
+	hub_count(conn->hub, "rubato_controller_messages_sent_total",
+		  "Messages to agents, by type.", "type", type);
+	return lws_write(conn->wsi, bytes + LWS_PRE, len, LWS_WRITE_BINARY) < 0 ? -1 : 0;
+}
+
+static void put_custom(struct opamp_to_agent *msg, const char *type, char *body)
+{
+	snprintf(msg->custom.type, sizeof(msg->custom.type), "%s", type);
+	msg->custom.body = body;
+	msg->custom.body_len = strlen(body);
+}
+
+static void put_session(const struct hub_conn *conn, struct opamp_to_agent *msg)
+{
+	const struct hub *hub = conn->hub;
+	struct control_session session = { .epoch = hub->epoch, .ttl_ms = hub->ttl_ms };
+	size_t spread_ms = hub->conn_nr * 1000 / 400; /* R20: what our handshakes can bear */
+
+	session.spread_ms = (uint32_t)MIN(MAX(spread_ms, 1000U), 30000U);
+	snprintf(session.node, sizeof(session.node), "%s", conn->peer->name);
+	msg->capabilities = OPAMP_SERVER_ACCEPTS_STATUS | OPAMP_SERVER_OFFERS_CONFIG;
+	msg->knows_us = true;
+	if (conn->knows_us)
+		put_custom(msg, CONTROL_SESSION, control_session_pack(&session));
+}
+
+/* The wanted plan, as a delta if one was asked for and is small. */
+static const char *put_plan(struct hub_peer *peer, bool as_delta, struct opamp_to_agent *msg)
+{
+	const struct hub *hub = peer->hub;
+	struct control_head head = { .epoch = hub->epoch, .gen = peer->fsm.gen };
+	int64_t now_ns = now_boot_ns();
+	char *body;
+
+	peer->sent_ns = now_ns;
+	hub_plan_unref(peer->flight);
+	peer->flight = hub_plan_ref(peer->wanted);
+	memcpy(head.hash, peer->wanted->hash, sizeof(head.hash));
+	if (as_delta) {
+		memcpy(head.base, peer->have->hash, sizeof(head.base));
+		body = control_delta_pack(&head, &peer->have->plan, &peer->wanted->plan, now_ns,
+					  hub->ttl_ms);
+		if (strlen(body) <= (size_t)LIMIT_DELTA_BYTES) {
+			put_custom(msg, CONTROL_DELTA, body);
+			return CONTROL_DELTA;
+		}
+		free(body);
+		head.base[0] = '\0';
+		peer->fsm.inflight_delta = false;
+	}
+	msg->plan = control_plan_pack(&head, &peer->wanted->plan, now_ns, hub->ttl_ms);
+	msg->plan_len = strlen(msg->plan);
+	memcpy(msg->hash, head.hash, sizeof(msg->hash));
+	return "plan";
+}
+
+static int write_next(struct hub_conn *conn)
+{
+	struct hub_peer *peer = conn->peer;
+	int64_t now_ns = now_boot_ns();
+	bool has_base =
+		conn->knows_us && peer->have && strcmp(peer->have->hash, peer->fsm.have) == 0;
+	enum hub_send send = hub_fsm_take(&peer->fsm, has_base, now_ns);
+	struct opamp_to_agent msg = { 0 };
+	const char *type = "reply";
+	int r;
+
+	if (send == HUB_SEND_NOTHING)
+		return 0;
+	memcpy(msg.uid, conn->uid, sizeof(msg.uid));
+	if (send == HUB_SEND_SESSION) {
+		type = CONTROL_SESSION;
+		put_session(conn, &msg);
+	} else if (send == HUB_SEND_FULL || send == HUB_SEND_DELTA) {
+		type = put_plan(peer, send == HUB_SEND_DELTA, &msg);
+	} else if (send == HUB_SEND_TTL && conn->knows_us) {
+		type = CONTROL_TTL;
+		put_custom(&msg, CONTROL_TTL,
+			   control_ttl_pack(&conn->hub->epoch, &peer->wanted->plan, now_ns,
+					    conn->hub->ttl_ms));
+	}
+	r = send_message(conn, &msg, type);
+	opamp_to_agent_release(&msg);
+	hub_peer_settle(peer);
+	return r;
+}
+
+static int on_writable(struct hub_conn *conn)
+{
+	if (conn->tell_why) {
+		struct opamp_to_agent msg = { 0 };
+
+		conn->tell_why = false;
+		memcpy(msg.uid, conn->uid, sizeof(msg.uid));
+		snprintf(msg.error, sizeof(msg.error), "%s", conn->close_why);
+		lws_callback_on_writable(conn->wsi);
+		return send_message(conn, &msg, "error");
+	}
+	if (!conn->close_code)
+		return conn->peer ? write_next(conn) : 0;
+	if (!conn->said_bye)
+		ws_say_bye(conn->wsi, conn->close_code, conn->close_why);
+	conn->said_bye = true;
+	return 0;
+}
+
+/* --- in --- */
+
+void hub_conn_message(struct hub_conn *conn)
+{
+	struct opamp_from_agent msg;
+	struct err err = ERR_INIT;
+	struct hub_peer *peer = conn->peer;
+	int r = opamp_from_agent_unpack(conn->rx, conn->rx_len, &msg, &err);
+
+	metric_add(conn->hub->bytes_in, (double)conn->rx_len);
+	hub_count(conn->hub, "rubato_controller_messages_received_total",
+		  "Messages from agents, by type.", "type",
+		  r < 0		       ? "garbage"
+		  : msg.custom.type[0] ? CONTROL_APPLIED
+		  : msg.has_status     ? "status"
+				       : "other");
+	if (r == 0) {
+		r = hub_conn_status(conn, &msg, &err);
+		opamp_from_agent_release(&msg);
+	}
+	free(TAKE_PTR(conn->rx));
+	conn->rx_len = conn->rx_size = 0;
+	if (r < 0)
+		refuse(conn, HUB_CLOSE_PROTOCOL, &err);
+	else
+		hub_peer_settle(peer);
+}
+
+/* Someone of whom only the certificate is known yet gets less. */
+static size_t rx_limit(const struct hub_conn *conn)
+{
+	return conn->auth ? LIMIT_CONTROL_RX_PENDING : LIMIT_CONTROL_RX_CONTROLLER;
+}
+
+/* A message comes in pieces; keep them until it is whole, within the limit. */
+static int on_receive(struct hub_conn *conn, const void *bytes, size_t len)
+{
+	struct err err = ERR_INIT;
+
+	if (!conn->peer && !conn->auth)
+		return 0;
+	if (conn->rx_whole) {
+		err_set(&err, -EPROTO, "a second message before the answer to the first");
+		refuse(conn, HUB_CLOSE_PROTOCOL, &err);
+		return 0;
+	}
+	if (!lws_frame_is_binary(conn->wsi)) {
+		err_set(&err, -EPROTO, "a text message; OpAMP is binary");
+		refuse(conn, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, &err);
+		return 0;
+	}
+	if (len > rx_limit(conn) - conn->rx_len) {
+		err_set(&err, -EPROTO, "a message of more than %zu bytes", rx_limit(conn));
+		refuse(conn, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, &err);
+		return 0;
+	}
+	if (conn->rx_len + len > conn->rx_size) {
+		conn->rx_size = MAX(conn->rx_len + len, 2 * conn->rx_size);
+		conn->rx = xrealloc(conn->rx, conn->rx_size, 1);
+	}
+	if (len)
+		memcpy(conn->rx + conn->rx_len, bytes, len);
+	conn->rx_len += len;
+	if (!lws_is_final_fragment(conn->wsi) || lws_remaining_packet_payload(conn->wsi))
+		return 0;
+	if (conn->auth)
+		conn->rx_whole = true;
+	else
+		hub_conn_message(conn);
+	return 0;
+}
+
+/* --- coming and going --- */
+
+/* Only a WebSocket upgrade of our path; above all no HTTP/2, whose parser in this libwebsockets is old. */
+static int check_upgrade(struct lws *wsi)
+{
+	char upgrade[16] = "", path[32] = "";
+
+	if (lws_hdr_copy(wsi, upgrade, sizeof(upgrade), WSI_TOKEN_UPGRADE) < 0 ||
+	    lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) < 0)
+		return -1;
+	return strcasecmp(upgrade, "websocket") == 0 && strcmp(path, OPAMP_PATH) == 0 ? 0 : -1;
+}
+
+static int on_established(struct hub *hub, struct lws *wsi, struct slot *slot)
+{
+	struct hub_conn *conn;
+
+	hub_gate_passed(hub, wsi);
+	ws_note_server(hub->ws, wsi);
+	if (hub->closing)
+		return -1;
+	conn = xcalloc(1, sizeof(*conn));
+	*conn = (struct hub_conn){ .hub = hub, .wsi = wsi, .deadline_ns = INT64_MAX };
+	if (hub_auth_begin(conn) < 0) {
+		free(conn);
+		return -1;
+	}
+	slot->conn = conn;
+	hub->conn_nr++;
+	return 0;
+}
+
+static void on_closed(struct hub *hub, struct slot *slot)
+{
+	struct hub_conn *conn = TAKE_PTR(slot->conn);
+	struct hub_peer *peer = conn ? conn->peer : NULL;
+
+	if (!conn)
+		return;
+	hub->conn_nr--;
+	hub_auth_forget(conn);
+	free(conn->rx);
+	free(conn);
+	if (!peer)
+		return;
+	log_info("agent gone", LOG_STR("node", peer->name));
+	peer->conn = NULL;
+	hub_fsm_gone(&peer->fsm);
+	hub_peer_settle(peer);
+}
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+		    size_t len)
+{
+	struct lws_context *context = wsi ? lws_get_context(wsi) : NULL;
+	struct hub *hub = context ? lws_context_user(context) : NULL;
+	struct slot *slot = user;
+
+	if (reason == LWS_CALLBACK_OPENSSL_PERFORM_CLIENT_CERT_VERIFICATION)
+		return len ? 0 : 1; /* `len` is OpenSSL's verdict; 0 would overrule it */
+	if (!hub)
+		return 0;
+	switch (reason) {
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+		return check_upgrade(wsi);
+	case LWS_CALLBACK_HTTP:
+		return -1; /* nothing to see here */
+	case LWS_CALLBACK_ESTABLISHED:
+		return on_established(hub, wsi, slot);
+	case LWS_CALLBACK_RECEIVE:
+		return slot->conn ? on_receive(slot->conn, in, len) : -1;
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		return slot->conn ? on_writable(slot->conn) : -1;
+	case LWS_CALLBACK_TIMER:
+		if (slot->conn)
+			hub_auth_timer(slot->conn);
+		return 0;
+	case LWS_CALLBACK_CLOSED:
+		on_closed(hub, slot);
+		return 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		hub_gate_passed(hub, wsi);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+const struct lws_protocols hub_protocols[] = {
+	{
+		.name = "opamp",
+		.callback = on_event,
+		.per_session_data_size = sizeof(struct slot),
+		.rx_buffer_size = 4096,
+	},
+	{ .name = NULL },
+};

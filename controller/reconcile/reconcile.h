@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_RECONCILE_RECONCILE_H
+#define CONTROLLER_RECONCILE_RECONCILE_H
+
+/* What holds the controller together: changes of the source go into the store; a run compiles what they
+ * touched, gives each node's plan to the hub and writes the statuses.
+ *
+ * A run looks at the whole state again: which boosts have no clock yet, which have ended, which nodes and
+ * statuses are dirty.  A boost's clock is stored before the first plan that has it is sent; while
+ * it cannot be stored, the boost does not start.  With nothing to do there are no timers and no writes.
+ */
+
+#include "controller/core/compile/compile.h"
+#include "controller/core/source/status_store.h"
+#include "controller/core/status/kube_event.h"
+#include "controller/hub/hub.h"
+#include "controller/source/source_dir.h"
+#include "kube/core/key_set.h"
+#include "lib/core/base.h"
+
+struct metrics;
+struct reconcile;
+struct uv_loop_s;
+
+/* What `statuses` and `metrics` (may be NULL) point to stays the caller's and must outlive it. */
+struct reconcile *reconcile_new(struct uv_loop_s *loop, const struct compile_options *options,
+				const struct status_store *statuses, struct metrics *metrics);
+
+/* Stop; the memory goes when the loop has run its close callbacks.  Statuses that wait for their turn are
+ * written. */
+void reconcile_close(struct reconcile *reconcile);
+
+/* To be called once, before the source is read.  The hub stays the caller's and must outlive the
+ * last turn of the loop before reconcile_close(). */
+void reconcile_set_hub(struct reconcile *reconcile, struct hub *hub);
+
+/* Who is told in words what happens to policies; without, nobody is.  Must not call back. */
+void reconcile_set_notes(struct reconcile *reconcile,
+			 void (*note)(void *ctx, enum kube_event_what what,
+				      const struct object *object, const char *text),
+			 void *ctx);
+
+/* For source_dir_new() and hub_new(), with the reconcile as their ctx. */
+extern const struct source_dir_events reconcile_source_events;
+extern const struct hub_events reconcile_hub_events;
+
+/* What is known of the cluster. */
+const struct store *reconcile_store(const struct reconcile *reconcile);
+
+/* The newest generation of a policy cannot be used (object_from_json()); `outline` (object_outline(), taken
+ * over) is whose.  What was good of it before stays in force, and its status says so. */
+void reconcile_refuse(struct reconcile *reconcile, struct object *outline, const char *why);
+
+/* A status that was on its way is stored: a boost that waited for it begins in the next turn of the loop. */
+void reconcile_stored_later(struct reconcile *reconcile, enum object_kind kind, const char *ns,
+			    const char *name);
+
+/* Remove objects of the kind that are not in `keep`, as the source would: pods some thousands at a time, others all at
+ * once.  True when that was the last of them; else to be called again, before any other pod changes. */
+bool reconcile_sweep(struct reconcile *reconcile, enum object_kind kind, const struct key_set *keep,
+		     struct sweep_at *at);
+
+/* All manifests were read and none is refused: statuses of objects that are no more can go. */
+void reconcile_source_complete(struct reconcile *reconcile);
+
+/* False, with the reason, while statuses cannot be written. */
+bool reconcile_ok(const struct reconcile *reconcile, struct err *ret_why);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/reconcile/reconcile_priv.h"
+
+#include "controller/core/compile/effective.h"
+#include "lib/core/json.h"
+#include "lib/log.h"
+#include "lib/observe/metrics.h"
+
+int64_t reconcile_max_duration(const struct reconcile *reconcile, const char *ns,
+			       const struct object **ret_by)
+{
+	const struct object *object = store_find(reconcile->store, OBJECT_NAMESPACE, "", ns);
+	struct object_list list = store_cluster_policies(reconcile->store);
+	struct cluster_scope scope;
+	int64_t max_ns;
+
+	cluster_scope_init(&scope, list.object, list.nr, object ? object->labels : NULL, NULL);
+	*ret_by = NULL;
+	max_ns = effective_max_duration(&scope.limits, ret_by);
+	cluster_scope_release(&scope);
+	return max_ns;
+}
+
+/* Does `stored` have every member of `wanted`? */
+static bool holds(const json_t *stored, json_t *wanted)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(wanted, key, value) if (!json_equal(json_object_get(stored, key),
+								value)) return false;
+	return true;
+}
+
+/* The start of a boost, before anything is known of what came of it. */
+static int store_clock(struct reconcile *reconcile, const struct object *object,
+		       const struct boost_clock *clock)
+{
+	json_auto_t *status = json_must(json_object());
+	struct err err = ERR_INIT;
+	int r;
+
+	json_object_set_new(status, "observedGeneration", json_integer(clock->generation));
+	clock_to_status(clock, status);
+	if (holds(reconcile_stored_status(reconcile, object), status))
+		return 0;
+	r = reconcile->statuses.ops->put(reconcile->statuses.ctx, object, status, &err);
+	reconcile_stored(reconcile, r, &err);
+	return r;
+}
+
+static bool same_clock(const struct boost_clock *a, const struct boost_clock *b)
+{
+	return a->generation == b->generation && a->start_ns == b->start_ns &&
+	       a->end_ns == b->end_ns && a->durable == b->durable;
+}
+
+static void set_clock(struct reconcile *reconcile, const struct tracked *item,
+		      const struct boost_clock *clock)
+{
+	struct touch touch = store_set_clock(reconcile->store, item->ns, item->name, clock);
+
+	compiler_touch(reconcile->compiler, reconcile->store, &touch);
+}
+
+static void announce(const struct tracked *item, const struct policy *policy,
+		     const struct boost_clock *clock, const struct instant *now)
+{
+	int64_t left_ns = clock->end_ns - now->boot_ns;
+
+	log_info(item->inherited ? "boost goes on" : "boost starts", LOG_STR("namespace", item->ns),
+		 LOG_STR("name", item->name), LOG_INT("generation", item->generation),
+		 LOG_INT("rate_hz", policy->has_rate ? (int64_t)policy->rate_hz : -1),
+		 LOG_REAL("left_s", (double)left_ns / NSEC_PER_SEC),
+		 LOG_STR("reason", policy->reason));
+}
+
+/* The stored status, if it tells of a run of the generation it has seen. */
+static const json_t *run_status(const struct reconcile *reconcile, const struct object *object)
+{
+	const json_t *status = reconcile_stored_status(reconcile, object);
+
+	return status_is_refusal(status) ? NULL : status;
+}
+
+static void keep_clock(struct reconcile *reconcile, struct tracked *item,
+		       const struct object *object, const struct instant *now)
+{
+	const struct policy *policy = &object->policy;
+	struct boost_clock clock = policy->clock;
+	const struct object *by;
+
+	if (!clock_is_of(&clock, object->generation) &&
+	    !clock_restore(&clock, run_status(reconcile, object), object->generation, now))
+		clock_start(&clock, object->generation, policy->duration_ns, now);
+	/* A longer one that is stored need not be stored again: a restart would clamp it to the same. */
+	clock_clamp(&clock, reconcile_max_duration(reconcile, item->ns, &by));
+	/* Of a generation that is not the newest nothing comes back after a restart. */
+	if (item->refused)
+		clock.durable = true;
+	if (!clock.durable && reconcile->retry_ns == INT64_MAX)
+		clock.durable = store_clock(reconcile, object, &clock) == 0;
+	if (same_clock(&clock, &policy->clock))
+		return;
+	set_clock(reconcile, item, &clock);
+	if (!item->running && clock_active(&clock, now->boot_ns)) {
+		announce(item, policy, &clock, now);
+		item->running = true;
+	}
+}
+
+bool reconcile_is_starting(const struct object *object)
+{
+	return object->kind == OBJECT_POLICY && policy_is_boost(&object->policy) &&
+	       clock_is_of(&object->policy.clock, object->generation) &&
+	       !object->policy.clock.durable;
+}
+
+void reconcile_clocks(struct reconcile *reconcile, const struct instant *now)
+{
+	size_t active = 0;
+
+	for (size_t i = 0; i < reconcile->tracked.nr; i++) {
+		struct tracked *item = &reconcile->tracked.item[i];
+		const struct object *object = reconcile_object(reconcile, item);
+
+		if (item->kind != OBJECT_POLICY || !object || !policy_is_boost(&object->policy) ||
+		    object->deleting)
+			continue;
+		keep_clock(reconcile, item, object, now);
+		active += clock_active(&reconcile_object(reconcile, item)->policy.clock,
+				       now->boot_ns);
+	}
+	metric_set(reconcile->active, (double)active);
+}
+
+int64_t reconcile_next_clock_end(const struct reconcile *reconcile, int64_t now_ns)
+{
+	int64_t next_ns = INT64_MAX;
+
+	for (size_t i = 0; i < reconcile->tracked.nr; i++) {
+		const struct tracked *item = &reconcile->tracked.item[i];
+		const struct object *object = reconcile_object(reconcile, item);
+
+		if (item->kind == OBJECT_POLICY && object &&
+		    clock_active(&object->policy.clock, now_ns))
+			next_ns = MIN(next_ns, object->policy.clock.end_ns);
+	}
+	return next_ns;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_RECONCILE_RECONCILE_PRIV_H
+#define CONTROLLER_RECONCILE_RECONCILE_PRIV_H
+
+/* Between reconcile.c (store -> plans, life), reconcile_source.c (source -> store), reconcile_clocks.c (of
+ * boosts) and reconcile_status.c (-> statuses). */
+
+#include "controller/core/status/status.h"
+#include "controller/core/status/tracked.h"
+#include "controller/core/store/store.h"
+#include "controller/reconcile/reconcile.h"
+
+#include <uv.h>
+
+#define POLICY_KIND_NR (OBJECT_CLUSTER_POLICY + 1)
+#define OUTCOME_NR 3
+enum outcome { OUTCOME_EXPIRED, OUTCOME_DELETED, OUTCOME_EDITED };
+
+struct reconcile {
+	struct store *store;
+	struct compiler *compiler;
+	struct status_store statuses;
+	void (*note)(void *ctx, enum kube_event_what what, const struct object *object,
+		     const char *text); /* NULL = nobody listens */
+	void *note_ctx;
+	struct hub *hub; /* NULL = nobody to send to */
+	struct tracked_table tracked;
+	char boot_id[BOOT_ID_MAX];
+	uv_timer_t run_timer, status_timer;
+	int open_handles;
+	bool closing;
+	int64_t retry_ns; /* CLOCK_BOOTTIME of the next try to store; INT64_MAX = none is due */
+	int64_t retry_wait_ns;
+	struct err not_stored; /* why; "" = all is stored */
+	int64_t grace_ns; /* until then agents may be on their way back (status_grace.h); 0 = not begun */
+	int64_t status_rest_ns; /* pause between two looks at statuses: they may not take all the time */
+	struct metrics *metrics;
+	struct metric *compile_seconds, *apply_seconds, *active;
+	struct metric *policies[POLICY_KIND_NR], *refused[POLICY_KIND_NR]; /* by kind */
+	struct metric *outcome[OUTCOME_NR];
+};
+
+void reconcile_now(const struct reconcile *reconcile, struct instant *ret_now);
+void reconcile_run(struct reconcile *reconcile);
+void reconcile_remove(struct reconcile *reconcile, enum object_kind kind, const char *ns,
+		      const char *name);
+
+/* Start, restore, clamp and store the clocks of boosts. */
+void reconcile_clocks(struct reconcile *reconcile, const struct instant *now);
+/* The strictest maxDuration for the namespace on all nodes; *ret_by is whose, NULL = nobody's. */
+int64_t reconcile_max_duration(const struct reconcile *reconcile, const char *ns,
+			       const struct object **ret_by);
+/* Has it a clock that is not stored yet? */
+bool reconcile_is_starting(const struct object *object);
+/* When the next clock ends, or INT64_MAX. */
+int64_t reconcile_next_clock_end(const struct reconcile *reconcile, int64_t now_ns);
+
+/* Look at all statuses soon. */
+void reconcile_status_all(struct reconcile *reconcile);
+/* Look at the dirty ones now; `last`: write those too whose turn has not come. */
+void reconcile_status_run(struct reconcile *reconcile, bool last);
+void reconcile_on_status_timer(uv_timer_t *timer);
+
+/* reconcile_notes.c: tell of what is new in a status, and of a boost's end.  `before` may be NULL. */
+void reconcile_note_status(const struct reconcile *reconcile, const struct object *object,
+			   const json_t *before, const json_t *after, const struct instant *now);
+/* The newest generation is refused: `before` is what was stored, `after` says why. */
+void reconcile_note_refused(const struct reconcile *reconcile, const struct object *outline,
+			    const json_t *before, const json_t *after);
+void reconcile_note_end(const struct reconcile *reconcile, const struct tracked *item,
+			enum outcome outcome);
+
+/* The boost's end, if it has begun, is this. */
+void reconcile_count_end(struct reconcile *reconcile, struct tracked *item, enum outcome outcome);
+
+/* Storing failed or works again. */
+void reconcile_stored(struct reconcile *reconcile, int r, const struct err *err);
+
+/* What is stored as its status, or NULL; borrowed. */
+const json_t *reconcile_stored_status(const struct reconcile *reconcile,
+				      const struct object *object);
+const struct object *reconcile_object(const struct reconcile *reconcile,
+				      const struct tracked *item);
+
+#endif

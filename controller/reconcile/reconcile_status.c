@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/reconcile/reconcile_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "controller/core/status/status_grace.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/observe/metrics.h"
+
+#define RETRY_FIRST_NS NSEC_PER_SEC
+#define RETRY_LAST_NS (30 * NSEC_PER_SEC)
+#define STATUS_SOON_MS 2	     /* after the plans are on their way */
+#define STATUS_QUIET_NS NSEC_PER_SEC /* between two writes of counts of one object */
+#define STATUS_REST_FACTOR 10	     /* looking takes at most a tenth of the time */
+
+/* --- storing --- */
+
+void reconcile_stored(struct reconcile *reconcile, int r, const struct err *err)
+{
+	if (r == 0 || r == -EINPROGRESS)
+		return;
+	if (!reconcile->not_stored.text[0])
+		log_error("status cannot be stored, new boosts do not start until it can",
+			  LOG_ERR(err));
+	reconcile->not_stored = *err;
+	reconcile->retry_wait_ns =
+		MIN(MAX(2 * reconcile->retry_wait_ns, RETRY_FIRST_NS), RETRY_LAST_NS);
+	reconcile->retry_ns = MIN(reconcile->retry_ns, now_boot_ns() + reconcile->retry_wait_ns);
+}
+
+static void stored_again(struct reconcile *reconcile)
+{
+	if (reconcile->not_stored.text[0])
+		log_info("status can be stored again");
+	reconcile->not_stored = (struct err)ERR_INIT;
+	reconcile->retry_wait_ns = 0;
+}
+
+bool reconcile_ok(const struct reconcile *reconcile, struct err *ret_why)
+{
+	if (reconcile->not_stored.text[0])
+		*ret_why = reconcile->not_stored;
+	return !reconcile->not_stored.text[0];
+}
+
+/* --- ends --- */
+
+void reconcile_count_end(struct reconcile *reconcile, struct tracked *item, enum outcome outcome)
+{
+	static const char *const text[OUTCOME_NR] = {
+		[OUTCOME_EXPIRED] = "its time is over",
+		[OUTCOME_DELETED] = "it was deleted",
+		[OUTCOME_EDITED] = "it was edited",
+	};
+
+	if (!item->running)
+		return;
+	item->running = false;
+	metric_add(reconcile->outcome[outcome], 1);
+	reconcile_note_end(reconcile, item, outcome);
+	log_info("boost ends", LOG_STR("namespace", item->ns), LOG_STR("name", item->name),
+		 LOG_INT("generation", item->generation), LOG_STR("why", text[outcome]));
+}
+
+/* --- statuses --- */
+
+static void count_agents_of(const struct reconcile *reconcile, const struct tracked *item,
+			    struct status_agents *agents)
+{
+	const char *node;
+	size_t pos = 0;
+	uint64_t seq;
+
+	while (compiler_policy_node(reconcile->compiler, item->ns, item->name, &pos, &node, &seq)) {
+		struct hub_node state = { .state = HUB_ABSENT, .error = "" };
+
+		if (reconcile->hub)
+			(void)!hub_node_get(reconcile->hub, node, &state);
+		/* What it has yet to confirm is of other namespaces. */
+		if (state.state == HUB_PENDING && state.applied_seq >= seq)
+			state.state = HUB_APPLIED;
+		status_agents_add(agents, node, state.state, state.error);
+	}
+}
+
+/* Whose maxDuration shortens the boost; NULL = nobody's. */
+static const char *shortened_by(const struct reconcile *reconcile, const struct object *object)
+{
+	const struct object *by = NULL;
+
+	if (!policy_is_boost(&object->policy) ||
+	    object->policy.duration_ns <= reconcile_max_duration(reconcile, object->ns, &by))
+		return NULL;
+	return by ? by->name : NULL;
+}
+
+/* Whom the status is of: the newest generation, refused or not; NULL = nobody. */
+static const struct object *subject_of(const struct reconcile *reconcile,
+				       const struct tracked *item)
+{
+	return item->refused ? item->refused->object : reconcile_object(reconcile, item);
+}
+
+static const json_t *last_status(const struct reconcile *reconcile, const struct tracked *item)
+{
+	return item->full ? item->full
+			  : reconcile_stored_status(reconcile, subject_of(reconcile, item));
+}
+
+static json_t *build_from(const struct tracked *item, const struct status_input *input)
+{
+	if (item->refused)
+		return status_build_refused(item->refused->object->generation, item->refused->why,
+					    input);
+	return status_build(input);
+}
+
+/* `object` is what is in force; NULL = nothing. */
+static json_t *build(const struct reconcile *reconcile, const struct tracked *item,
+		     const struct object *object, const struct instant *now)
+{
+	struct policy_summary summary;
+	struct status_agents agents = { 0 };
+	struct status_input input = {
+		.object = object,
+		.previous = last_status(reconcile, item),
+		.now = *now,
+	};
+
+	if (item->kind != OBJECT_POLICY || !object)
+		return build_from(item, &input);
+	compiler_summary(reconcile->compiler, item->ns, item->name, &summary);
+	count_agents_of(reconcile, item, &agents);
+	input.summary = &summary;
+	input.agents = &agents;
+	input.duration_clamped_by = shortened_by(reconcile, object);
+	return build_from(item, &input);
+}
+
+/* Is it of another generation, or has any condition another status? */
+static bool flips(const json_t *before, const json_t *after)
+{
+	const json_t *list = json_object_get(after, "conditions"), *condition;
+	size_t i;
+
+	if (!before ||
+	    !json_equal(json_object_get(before, "observedGeneration"),
+			json_object_get(after, "observedGeneration")) ||
+	    json_array_size(json_object_get(before, "conditions")) != json_array_size(list))
+		return true;
+	json_array_foreach(list, i, condition)
+	{
+		const char *type = json_string_value(json_object_get(condition, "type"));
+
+		if (type && status_condition(before, type) != status_condition(after, type))
+			return true;
+	}
+	return false;
+}
+
+/* What the new status means for the boost's course. */
+static void follow(struct reconcile *reconcile, struct tracked *item, const struct object *object,
+		   const json_t *status, const struct instant *now)
+{
+	int64_t took_ns = now->boot_ns - item->seen_ns;
+
+	if (item->kind != OBJECT_POLICY)
+		return;
+	if (!item->confirmed && status_condition(status, "Programmed")) {
+		item->confirmed = true;
+		if (policy_is_boost(&object->policy) && !item->inherited)
+			metric_observe(reconcile->apply_seconds, (double)took_ns / NSEC_PER_SEC);
+		log_info("policy confirmed by all agents concerned", LOG_STR("namespace", item->ns),
+			 LOG_STR("name", item->name), LOG_INT("generation", item->generation),
+			 LOG_REAL("after_ms", (double)took_ns / NSEC_PER_MSEC));
+	}
+	if (policy_is_boost(&object->policy) && clock_expired(&object->policy.clock, now->boot_ns))
+		reconcile_count_end(reconcile, item, OUTCOME_EXPIRED);
+}
+
+static void note(const struct reconcile *reconcile, const struct tracked *item,
+		 const struct object *object, const json_t *status, const struct instant *now)
+{
+	const json_t *before = last_status(reconcile, item);
+
+	if (object)
+		reconcile_note_status(reconcile, object, before, status, now);
+	if (item->refused)
+		reconcile_note_refused(reconcile, item->refused->object, before, status);
+}
+
+/* Store it.  Returns when to look again, or INT64_MAX. */
+static int64_t write_status(struct reconcile *reconcile, struct tracked *item, json_t *status,
+			    const struct instant *now)
+{
+	struct err err = ERR_INIT;
+	int r = reconcile->statuses.ops->put(reconcile->statuses.ctx, subject_of(reconcile, item),
+					     status, &err);
+
+	reconcile_stored(reconcile, r, &err);
+	if (r < 0 && r != -EINPROGRESS) {
+		item->dirty = true;
+		return reconcile->retry_ns;
+	}
+	stored_again(reconcile);
+	if (!status_equal(item->full, status))
+		item->written_ns = now->boot_ns;
+	json_decref(item->full);
+	item->full = json_incref(status);
+	return INT64_MAX;
+}
+
+/* Until when it is too early to say this; 0 = it is not. */
+static int64_t early_until(struct reconcile *reconcile, struct tracked *item, const json_t *status,
+			   const struct instant *now)
+{
+	int64_t until_ns;
+
+	if (!reconcile->grace_ns)
+		reconcile->grace_ns = now->boot_ns + STATUS_GRACE_NS;
+	if (!status_awaits_agents(last_status(reconcile, item), status)) {
+		item->behind_ns = 0;
+		return 0;
+	}
+	if (!item->behind_ns)
+		item->behind_ns = now->boot_ns;
+	until_ns = MAX(reconcile->grace_ns, item->behind_ns + STATUS_CATCH_UP_NS);
+	return now->boot_ns < until_ns ? until_ns : 0;
+}
+
+/* Returns when to look again, or INT64_MAX. */
+static int64_t settle(struct reconcile *reconcile, struct tracked *item, const struct instant *now,
+		      bool last)
+{
+	const struct object *object = reconcile_object(reconcile, item);
+	json_auto_t *status = NULL;
+	int64_t early_ns;
+
+	if (!subject_of(reconcile, item)) {
+		item->dirty = false;
+		return INT64_MAX;
+	}
+	/* A status without the clock would take the place of the one that has it and is on its way. */
+	if (object && reconcile_is_starting(object) && !reconcile->not_stored.text[0])
+		return INT64_MAX;
+	status = build(reconcile, item, object, now);
+	early_ns = early_until(reconcile, item, status, now);
+	if (early_ns)
+		return early_ns;
+	if (object)
+		follow(reconcile, item, object, status, now);
+	if (!last && !flips(item->full, status) && !status_equal(item->full, status) &&
+	    now->boot_ns < item->written_ns + STATUS_QUIET_NS)
+		return item->written_ns + STATUS_QUIET_NS;
+	if (!last && now->boot_ns < reconcile->retry_ns && reconcile->retry_ns != INT64_MAX)
+		return reconcile->retry_ns;
+	item->dirty = false;
+	note(reconcile, item, object, status, now);
+	return write_status(reconcile, item, status, now);
+}
+
+static void arm_status(struct reconcile *reconcile, int64_t at_ns)
+{
+	int64_t wait_ms = (at_ns - now_boot_ns() + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
+
+	uv_timer_start(&reconcile->status_timer, reconcile_on_status_timer,
+		       (uint64_t)MAX(wait_ms, STATUS_SOON_MS), 0);
+}
+
+void reconcile_status_run(struct reconcile *reconcile, bool last)
+{
+	int64_t next_ns = INT64_MAX;
+	struct instant now;
+
+	reconcile_now(reconcile, &now);
+	for (size_t i = 0; i < reconcile->tracked.nr; i++)
+		if (reconcile->tracked.item[i].dirty)
+			next_ns = MIN(next_ns,
+				      settle(reconcile, &reconcile->tracked.item[i], &now, last));
+	reconcile->status_rest_ns =
+		now_boot_ns() + STATUS_REST_FACTOR * (now_boot_ns() - now.boot_ns);
+	if (!last && next_ns != INT64_MAX)
+		arm_status(reconcile, next_ns);
+}
+
+void reconcile_on_status_timer(uv_timer_t *timer)
+{
+	reconcile_status_run(timer->data, false);
+}
+
+void reconcile_status_all(struct reconcile *reconcile)
+{
+	if (reconcile->closing)
+		return;
+	for (size_t i = 0; i < reconcile->tracked.nr; i++)
+		reconcile->tracked.item[i].dirty = true;
+	arm_status(reconcile, reconcile->status_rest_ns);
+}

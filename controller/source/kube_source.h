@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_SOURCE_KUBE_SOURCE_H
+#define CONTROLLER_SOURCE_KUBE_SOURCE_H
+
+/* The Kubernetes API as the source of all objects and the store of all statuses: the counterpart of
+ * source_dir.h and status_dir.h. */
+
+#include "controller/core/source/status_store.h"
+#include "kube/core/kubeconfig.h"
+#include "lib/core/base.h"
+#include "lib/core/err.h"
+
+struct kube_http;
+struct kube_source;
+struct metrics;
+struct reconcile;
+struct uv_loop_s;
+
+/* Find the API: `path` (a list with colons, NULL: $KUBECONFIG) or, when there is neither, the pod we are
+ * in, or ~/.kube/config.  `context` may be NULL.  *ret_config is the caller's. */
+must_check int kube_source_find(const char *path, const char *context,
+				struct kube_config *ret_config, struct err *err);
+
+/* Takes *config over.  Watches are begun anew after `watch_timeout_ns` (rounded down to seconds), or up to
+ * twice that.  Nothing is asked before kube_source_start(). */
+must_check int kube_source_new(struct uv_loop_s *loop, struct kube_config *config,
+			       int64_t watch_timeout_ns, struct metrics *metrics,
+			       struct kube_source **ret_source, struct err *err);
+
+/* For reconcile_new(). */
+struct status_store kube_source_store(struct kube_source *source);
+
+/* The connection; it is there until kube_source_close(). */
+struct kube_http *kube_source_http(const struct kube_source *source);
+
+/* Follow all resources and tell `reconcile`, which must outlive the source.  `known` is called once, when
+ * everything has been read for the first time, before the first plan is made. */
+void kube_source_start(struct kube_source *source, struct reconcile *reconcile,
+		       void (*known)(void *ctx), void *ctx);
+
+/* Stop; the memory goes when the loop has run its close callbacks.  After reconcile_close() no status is
+ * put any more. */
+void kube_source_close(struct kube_source *source);
+
+/* False, with the reason, until everything has been read once, and while something cannot be. */
+bool kube_source_ok(const struct kube_source *source, struct err *ret_why);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_CONTROL_WS_H
+#define LIB_CONTROL_WS_H
+
+/* libwebsockets on our loop, set up the one way that we use it: TLS 1.2 or newer, certificates on both
+ * sides, HTTP/1.1 only, no extensions, pings, log lines through lib/log.h.
+ *
+ * libwebsockets sizes its tables by the limit of open files, so making the first context lowers that
+ * limit of the process to WS_FILES_MAX if it is higher.
+ */
+
+#include "lib/core/base.h"
+#include "lib/core/err.h"
+
+#include <libwebsockets.h>
+
+#define WS_FILES_MAX 16384
+#define WS_PING_SECONDS 15   /* of silence before a ping */
+#define WS_HANGUP_SECONDS 25 /* of silence before the connection is given up */
+#define WS_HOST_BYTES 256
+#define WS_PORT_BYTES 6
+#define WS_TOKEN_BYTES ((size_t)16 * 1024) /* the longest bearer token of an upgrade */
+#define WS_WHY_BYTES 100		   /* a reason in a close frame, with its NUL */
+
+struct uv_loop_s;
+struct ws;
+
+struct ws_options {
+	const struct lws_protocols *protocols; /* ended by LWS_PROTOCOL_LIST_TERM's zeros; kept */
+	bool is_server;
+	const char *cert_file, *key_file, *ca_file; /* PEM; all required */
+	void *user;				    /* lws_context_user() */
+};
+
+/* The pings of both sides. */
+extern const lws_retry_bo_t ws_liveness;
+
+/* -EINVAL with a sentence: a file is missing, or is not what it should be. */
+must_check int ws_new(struct uv_loop_s *loop, const struct ws_options *options, struct ws **ret_ws,
+		      struct err *err);
+struct lws_context *ws_context(const struct ws *ws);
+struct lws_vhost *ws_vhost(const struct ws *ws);
+
+/* Close every connection at once (callbacks come) and take everything off the loop; `done` is called
+ * when it is off, then ws_free() may be. */
+void ws_close(struct ws *ws, void (*done)(void *ctx), void *ctx);
+void ws_free(struct ws *ws);
+
+/* Read the certificate files again if they changed; for connections to come.  Cheap: call it before each
+ * connect or accept.  A server's context is known once ws_note_server() saw a connection. */
+void ws_reload(struct ws *ws);
+void ws_note_server(struct ws *ws, struct lws *wsi);
+
+/* Send a close frame, from a WRITEABLE callback; the socket is closed when the peer does, or in a second.
+ * (lws_close_reason() does not work on libuv in Debian's build: a self-test of its closing code, left
+ * in, closes the socket a second time before the frame is out.) */
+void ws_say_bye(struct lws *wsi, int code, const char *why);
+
+/* "HOST:PORT" or "[V6]:PORT" in two.  -EINVAL with a sentence. */
+must_check int ws_split_address(const char *text, char ret_host[WS_HOST_BYTES],
+				char ret_port[WS_PORT_BYTES], struct err *err);
+
+/* The node name that the peer's certificate bears: its CN, or the first DNS name if it has none.
+ * -EPROTO if there is none, or it is not made of [A-Za-z0-9._-]. */
+must_check int ws_peer_name(struct lws *wsi, char *ret_name, size_t size, struct err *err);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/core/symbol/names.h"
+#include "agent/core/profile/profile.h"
+
+static void what_was_put_is_found_and_nothing_else(void **state)
+{
+	struct names *names = names_new();
+	struct name name;
+	char text[32];
+
+	(void)state;
+	for (uint32_t i = 0; i < 5000; i++) {
+		snprintf(text, sizeof(text), "function_%u", i / 2);
+		names_put(names, 1 + i % 3, i, &(struct name){ .text = text, .found = i % 2 });
+	}
+	for (uint32_t i = 0; i < 5000; i++) {
+		snprintf(text, sizeof(text), "function_%u", i / 2);
+		assert_true(names_get(names, 1 + i % 3, i, &name));
+		assert_string_equal(name.text, text);
+		assert_string_equal(name.system, text);
+		assert_int_equal(name.found, i % 2);
+	}
+	assert_false(names_get(names, 9, 1, &name));
+	assert_false(names_get(names, 1, 5001, &name));
+	names_free(names);
+}
+
+static void too_many_are_forgotten_and_never_more_than_the_bound_is_kept(void **state)
+{
+	struct names *names = names_new();
+
+	(void)state;
+	for (uint32_t i = 0; i < 2 * NAMES_HARD * NAMES_MAX; i++)
+		names_put(names, 2, i, &(struct name){ .text = "f" });
+	assert_int_equal(names_nr(names), NAMES_HARD * NAMES_MAX);
+	names_trim(names);
+	assert_int_equal(names_nr(names), 0);
+	names_free(names);
+}
+
+static void equal_stacks_are_one_row_and_the_sum_is_kept(void **state)
+{
+	static const struct frame a[] = { { 1, 5 }, { 2, 5 } }, b[] = { { 2, 5 }, { 1, 5 } };
+	struct profile *profile = profile_new();
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		profile_add(profile, a, 2, 3, 1);
+		profile_add(profile, b, 2, 4, 2);
+		profile_add(profile, a, 1, 5, 1);
+	}
+	assert_int_equal(profile->row_nr, 3);
+	assert_int_equal(profile->frame_nr, 2);
+	assert_int_equal(profile->cpu_ns, 1200);
+	assert_int_equal(profile->samples, 400);
+	assert_int_equal(profile->row[0].cpu_ns, 300);
+	profile_free(profile);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_put_is_found_and_nothing_else),
+		cmocka_unit_test(too_many_are_forgotten_and_never_more_than_the_bound_is_kept),
+		cmocka_unit_test(equal_stacks_are_one_row_and_the_sum_is_kept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/core/status/kube_event.h"
+#include "lib/core/json.h"
+
+#define SECOND NSEC_PER_SEC
+#define WALL (1795232806LL * NSEC_PER_SEC + 123456789)
+
+static struct kube_events *events;
+static const struct kube_event_object policy = { "profiling.rubato.dev/v1alpha1", "ProfilingPolicy",
+						 "payments", "inc-4211", "u-1" };
+
+static int setup(void **state)
+{
+	(void)state;
+	events = kube_events_new("rubato-controller-0");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	kube_events_free(events);
+	return 0;
+}
+
+static void note(enum kube_event_what what, int64_t now_ns)
+{
+	assert_true(kube_events_note(events, what, &policy, "to 100 Hz", WALL + now_ns, now_ns));
+}
+
+static void check_nothing(int64_t now_ns)
+{
+	struct kube_event_call call;
+
+	assert_false(kube_events_next(events, now_ns, &call));
+}
+
+/* The next request, which is answered with `code`. */
+static void check_call(int64_t now_ns, int code, const char *method, const char *path,
+		       const char *body)
+{
+	struct kube_event_call call;
+
+	assert_true(kube_events_next(events, now_ns, &call));
+	assert_string_equal(call.method, method);
+	assert_string_equal(call.path, path);
+	if (body)
+		assert_string_equal(call.body, body);
+	check_nothing(now_ns); /* one at a time */
+	kube_events_done(events, call.id, code, now_ns);
+	kube_event_call_release(&call);
+}
+
+#define LIST "/apis/events.k8s.io/v1/namespaces/payments/events"
+#define ONE LIST "/inc-4211.18e9f2b9c21dc915"
+
+static void the_first_is_posted_whole(void **state)
+{
+	(void)state;
+	note(KUBE_EVENT_RAISED, 0);
+	assert_int_equal(kube_events_wake_ns(events), 0);
+	check_call(0, 201, "POST", LIST,
+		   "{\"apiVersion\":\"events.k8s.io/v1\",\"kind\":\"Event\",\"metadata\":{\"name\":"
+		   "\"inc-4211.18e9f2b9c21dc915\",\"namespace\":\"payments\"},"
+		   "\"reportingController\":\"profiling.rubato.dev/controller\",\"type\":"
+		   "\"Normal\",\"action\":\"Raise\",\"reason\":\"RateRaised\","
+		   "\"reportingInstance\":\"rubato-controller-0\",\"eventTime\":"
+		   "\"2026-11-21T03:46:46.123456Z\",\"note\":\"to 100 Hz\",\"regarding\":{"
+		   "\"apiVersion\":\"profiling.rubato.dev/v1alpha1\",\"kind\":\"ProfilingPolicy\","
+		   "\"namespace\":\"payments\",\"name\":\"inc-4211\",\"uid\":\"u-1\"}}");
+	check_nothing(1);
+}
+
+static void the_second_makes_a_series_and_further_ones_only_count(void **state)
+{
+	(void)state;
+	note(KUBE_EVENT_FAILED, 0);
+	check_call(0, 201, "POST", LIST, NULL);
+	note(KUBE_EVENT_FAILED, SECOND);
+	check_call(SECOND, 200, "PATCH", ONE,
+		   "{\"series\":{\"count\":2,\"lastObservedTime\":"
+		   "\"2026-11-21T03:46:47.123456Z\"}}");
+	for (int i = 2; i < 1900; i++) {
+		note(KUBE_EVENT_FAILED, i * SECOND);
+		if (i * SECOND < SECOND + KUBE_EVENT_REFRESH_NS)
+			check_nothing(i * SECOND);
+	}
+	check_call(1900 * SECOND, 200, "PATCH", ONE,
+		   "{\"series\":{\"count\":1900,\"lastObservedTime\":"
+		   "\"2026-11-21T04:18:25.123456Z\"}}");
+}
+
+static void a_series_that_went_quiet_is_told_once_more_and_forgotten(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		note(KUBE_EVENT_CLAMPED, i);
+		check_call(i, 200, i ? "PATCH" : "POST", i ? ONE : LIST, NULL);
+	}
+	note(KUBE_EVENT_CLAMPED, SECOND);
+	assert_int_equal(kube_events_wake_ns(events), SECOND + KUBE_EVENT_QUIET_NS);
+	check_call(SECOND + KUBE_EVENT_QUIET_NS, 200, "PATCH", ONE, NULL);
+	check_nothing(SECOND + KUBE_EVENT_QUIET_NS);
+	assert_int_equal(kube_events_nr(events), 0);
+	assert_int_equal(kube_events_wake_ns(events), INT64_MAX);
+}
+
+static void an_event_that_the_server_forgot_is_posted_again(void **state)
+{
+	(void)state;
+	note(KUBE_EVENT_FAILED, 0);
+	check_call(0, 201, "POST", LIST, NULL);
+	note(KUBE_EVENT_FAILED, 1);
+	check_call(1, 404, "PATCH", ONE, NULL);
+	check_call(2, 201, "POST", LIST, NULL);
+	check_nothing(3);
+}
+
+static void an_event_is_tried_twelve_times_then_dropped(void **state)
+{
+	(void)state;
+	note(KUBE_EVENT_RAISED, 0);
+	for (int i = 0; i < KUBE_EVENT_TRIES; i++) {
+		check_call(i * KUBE_EVENT_RETRY_NS, i % 2 ? 503 : 0, "POST", LIST, NULL);
+		check_nothing(i * KUBE_EVENT_RETRY_NS + 1);
+	}
+	assert_int_equal(kube_events_nr(events), 0);
+}
+
+static void what_the_server_refuses_is_dropped_at_once(void **state)
+{
+	(void)state;
+	note(KUBE_EVENT_RAISED, 0);
+	check_call(0, 403, "POST", LIST, NULL);
+	assert_int_equal(kube_events_nr(events), 0);
+}
+
+static void kinds_and_objects_are_apart(void **state)
+{
+	const struct kube_event_object reborn = { policy.api_version, policy.kind, policy.ns,
+						  policy.name, "u-2" };
+
+	(void)state;
+	note(KUBE_EVENT_RAISED, 0);
+	note(KUBE_EVENT_RESTORED, 0);
+	assert_true(kube_events_note(events, KUBE_EVENT_RAISED, &reborn, "", WALL, 0));
+	assert_int_equal(kube_events_nr(events), 3);
+}
+
+static void a_full_table_drops_what_is_new_and_goes_on_counting(void **state)
+{
+	char uid[16];
+	struct kube_event_object object = policy;
+
+	(void)state;
+	note(KUBE_EVENT_RAISED, 0);
+	object.uid = uid;
+	for (int i = 1; i < KUBE_EVENT_MAX; i++) {
+		snprintf(uid, sizeof(uid), "x-%d", i);
+		assert_true(kube_events_note(events, KUBE_EVENT_RAISED, &object, "", WALL, 0));
+	}
+	strcpy(uid, "y");
+	assert_false(kube_events_note(events, KUBE_EVENT_RAISED, &object, "", WALL, 0));
+	note(KUBE_EVENT_RAISED, 1);
+	assert_int_equal(kube_events_nr(events), KUBE_EVENT_MAX);
+}
+
+static const char *text_of(const json_t *event, const char *part, const char *key)
+{
+	return json_string_value(json_object_get(part ? json_object_get(event, part) : event, key));
+}
+
+static void long_names_and_notes_are_cut_to_what_the_server_takes(void **state)
+{
+	char name[254], text[1500] = "";
+	struct kube_event_object object = { "v", "ClusterProfilingPolicy", "", name, "u" };
+	struct kube_event_call call;
+	json_t *event;
+
+	(void)state;
+	memset(name, 'a', 253);
+	name[253] = '\0';
+	name[235] = '-';
+	name[234] = '.';
+	strcpy(text, "x");
+	for (int i = 0; i < 700; i++)
+		strcat(text, "\xc3\xa9");
+	assert_true(kube_events_note(events, KUBE_EVENT_RAISED, &object, text, WALL, 0));
+	assert_true(kube_events_next(events, 0, &call));
+	assert_string_equal(call.path, "/apis/events.k8s.io/v1/namespaces/default/events");
+	event = json_loads(call.body, 0, NULL);
+	assert_int_equal(strlen(text_of(event, NULL, "note")), 1023);
+	assert_int_equal(strlen(text_of(event, "metadata", "name")), 234 + 17);
+	assert_string_equal(text_of(event, "metadata", "name") + 233, "a.18e9f2b9c21dc915");
+	assert_null(text_of(event, "regarding", "namespace"));
+	json_decref(event);
+	kube_event_call_release(&call);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(the_first_is_posted_whole),
+		T(the_second_makes_a_series_and_further_ones_only_count),
+		T(a_series_that_went_quiet_is_told_once_more_and_forgotten),
+		T(an_event_that_the_server_forgot_is_posted_again),
+		T(an_event_is_tried_twelve_times_then_dropped),
+		T(what_the_server_refuses_is_dropped_at_once),
+		T(kinds_and_objects_are_apart),
+		T(a_full_table_drops_what_is_new_and_goes_on_counting),
+		T(long_names_and_notes_are_cut_to_what_the_server_takes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
