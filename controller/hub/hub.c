@@ -237,7 +237,6 @@ bool hub_node_get(const struct hub *hub, const char *node, struct hub_node *ret_
 		.clamped = peer->clamped,
 		.max_rate_hz = peer->max_rate_hz,
 	};
-	memcpy(ret_node->applied_hash, peer->fsm.have, sizeof(ret_node->applied_hash));
 	return true;
 }
 

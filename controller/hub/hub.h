@@ -10,6 +10,8 @@
  * The rules (R1-R25), limits and messages are in docs/protocol.md; the pure state machine is controller/core/session/hub_fsm.h.
  */
 
+#include "controller/core/session/lane.h"
+#include "controller/core/session/node_state.h"
 #include "lib/core/base.h"
 #include "lib/core/err.h"
 #include "lib/core/plan/plan.h"
@@ -50,32 +52,6 @@ struct hub_options {
 };
 
 #define HUB_AUTH_MS 5000
-
-/* How soon a plan is sent (design section 4).  A plan of a hastier lane carries what waits in slower ones. */
-enum hub_lane {
-	HUB_LANE_NOW,	/* boosts, stops, lowering */
-	HUB_LANE_EDIT,	/* after 25 ms of quiet, 100 ms at most */
-	HUB_LANE_CHURN, /* after 250 ms of quiet, 1 s at most */
-};
-
-enum hub_state {
-	HUB_ABSENT,  /* no agent of that node is connected */
-	HUB_PENDING, /* connected; the wanted plan is not confirmed yet */
-	HUB_APPLIED, /* the agent has confirmed exactly the wanted plan */
-	HUB_FAILED, /* it refused or timed out; hub_node.error says why; it keeps its last good plan */
-};
-
-struct hub_node {
-	const char *node;
-	enum hub_state state;
-	char applied_hash[PLAN_HASH_HEX]; /* "" = none */
-	uint64_t
-		wanted_seq; /* counts the plans wanted so far that were not equal to the one before */
-	uint64_t applied_seq; /* the latest of them that is confirmed; 0 = none that we know of */
-	const char *error;    /* "" = none */
-	bool clamped;	      /* by the agent's own ceiling */
-	uint32_t max_rate_hz; /* that ceiling, as the agent last reported; 0 = not said */
-};
 
 struct hub_events {
 	/* A node's hub_node changed: look again (hub_node_get). */

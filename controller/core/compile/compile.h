@@ -28,8 +28,8 @@
  */
 
 #include "controller/core/compile/effective.h"
+#include "controller/core/session/lane.h"
 #include "controller/core/store/store.h"
-#include "controller/hub/hub.h"
 #include "lib/core/plan/plan.h"
 
 struct compiler;

@@ -2,11 +2,10 @@
 #ifndef CONTROLLER_CORE_SESSION_HUB_FSM_H
 #define CONTROLLER_CORE_SESSION_HUB_FSM_H
 
-/* What the hub knows and owes about one node, as a state machine: what is wanted, what is in
- *flight, what its agent confirmed.  One struct per node; each event is a function; hub_fsm_take()
- *says what to write when the socket can take something.  Hashes stand for plans, times are
- *nanoseconds of one clock that never goes back.  Pure: no clock, no I/O.  The rules (R1..R25) are
- *in docs/protocol.md.
+/* What the hub knows and owes about one node, as a state machine: what is wanted, what is in flight, what
+ * its agent confirmed.  One struct per node; each event is a function; hub_fsm_take() says what to write
+ * when the socket can take something.  Hashes stand for plans, times are nanoseconds of one clock that
+ * never goes back.  The rules (R1..R25) are in docs/protocol.md.
  *
  *	ABSENT -connect-> HELLO -hello-> READY
  *	  ^-------- gone, or a close code that was returned --------'
@@ -15,9 +14,11 @@
  * At most one plan is unconfirmed at any time (R5).
  */
 
-#include "controller/hub/hub.h"
+#include "controller/core/session/lane.h"
+#include "controller/core/session/node_state.h"
 #include "lib/core/base.h"
 #include "lib/core/control/control_msg.h"
+#include "lib/core/plan/plan.h"
 
 /* Close codes of ours; others are WebSocket's own. */
 enum {

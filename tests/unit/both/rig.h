@@ -39,6 +39,7 @@ struct rig {
 	unsigned sessions, losses;
 	uint32_t rate_hz; /* of class "pay", in force at the last apply() */
 	size_t target_nr;
+	char hash[PLAN_HASH_HEX]; /* of the plan in force */
 	int closed;
 };
 
@@ -73,6 +74,7 @@ static inline int rig_apply(void *ctx, const struct plan *plan,
 	rig->applied++;
 	rig->rate_hz = rig_rate(plan, "pay");
 	rig->target_nr = plan->target_nr;
+	plan_hash(plan, rig->hash);
 	result->clamped = rig->clamp;
 	return 0;
 }

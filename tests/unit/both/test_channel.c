@@ -49,7 +49,8 @@ static void a_plan_is_applied_and_confirmed(void **state)
 	assert_int_equal(rig_node_state(&rig), HUB_PENDING);
 	assert_true(rig_until(&rig, rig_is_applied, 2000));
 	assert_true(hub_node_get(rig.hub, NODE, &node));
-	assert_string_equal(node.applied_hash, hash);
+	assert_int_equal(node.applied_seq, node.wanted_seq);
+	assert_string_equal(rig.hash, hash);
 	assert_int_equal(node.max_rate_hz, 200);
 	assert_false(node.clamped);
 	assert_int_equal(rig.applied, 1);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "controller/core/compile/compile.h"
+#include "controller/core/session/lane.h"
 #include "tests/unit/controller/world.h"
 
 #define SECOND NSEC_PER_SEC

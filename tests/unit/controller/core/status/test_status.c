@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "controller/core/session/node_state.h"
 #include "controller/core/status/status.h"
 #include "tests/unit/controller/world.h"
 
