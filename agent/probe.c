@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/probe.h"
 
-#include "agent/core/plan/resolve.h"
+#include "agent/core/model/want.h"
 #include "agent/kernel/cgroup_scan.h"
 #include "agent/kernel/sampler.h"
 

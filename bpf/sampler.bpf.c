@@ -93,20 +93,20 @@ static __always_inline enum prof_end step(struct prof_frame *f)
 	return prof_fp_step(f, record);
 }
 
-/* Fill room->ip with the user stack, and the key with its hash and length.  The length is not
+/* Fill scratch->ip with the user stack, and the key with its hash and length.  The length is not
  * returned: the verifier would go on with each value it can have, and check everything after 127
  * times. */
-static __noinline int walk_user(struct bpf_perf_event_data *ctx, struct prof_room *room)
+static __noinline int walk_user(struct bpf_perf_event_data *ctx, struct prof_scratch *scratch)
 {
 	__u64 hash = prof_seed, seed = prof_seed;
 	struct prof_frame f;
 	__u32 end = PROF_END_TRUNCATED;
 	__u32 nr;
 
-	if (!room || !user_frame(ctx, &f))
+	if (!scratch || !user_frame(ctx, &f))
 		return 0;
 	for (nr = 0; nr < PROF_DEPTH_USER; nr++) {
-		room->ip[nr] = f.ip;
+		scratch->ip[nr] = f.ip;
 		hash = prof_hash_step(hash, f.ip, seed);
 		end = step(&f);
 		if (end != PROF_END_NONE)
@@ -116,30 +116,30 @@ static __noinline int walk_user(struct bpf_perf_event_data *ctx, struct prof_roo
 		end = PROF_END_TRUNCATED;
 	else
 		nr++;
-	room->ev.key.end = end;
-	room->ev.key.user_hash = prof_hash_end(hash, nr);
-	room->ev.key.user_nr = nr;
+	scratch->ev.key.end = end;
+	scratch->ev.key.user_hash = prof_hash_end(hash, nr);
+	scratch->ev.key.user_nr = nr;
 	return 0;
 }
 
-static __noinline int walk_kernel(struct bpf_perf_event_data *ctx, struct prof_room *room)
+static __noinline int walk_kernel(struct bpf_perf_event_data *ctx, struct prof_scratch *scratch)
 {
 	__u64 hash = ~prof_seed, seed = prof_seed;
 	__u64 *ip;
 	long size;
 	__u32 nr, i;
 
-	if (!room || is_user(ctx->regs.cs))
+	if (!scratch || is_user(ctx->regs.cs))
 		return 0;
-	ip = &room->ip[room->ev.key.user_nr & 127];
+	ip = &scratch->ip[scratch->ev.key.user_nr & 127];
 	size = bpf_get_stack(ctx, ip, PROF_DEPTH_KERNEL * sizeof(__u64), 0);
 	if (size <= 0)
 		return 0;
 	nr = (__u32)size / sizeof(__u64);
 	for (i = 0; i < PROF_DEPTH_KERNEL && i < nr; i++)
 		hash = prof_hash_step(hash, ip[i], seed);
-	room->ev.key.kernel_hash = prof_hash_end(hash, nr);
-	room->ev.key.kernel_nr = nr;
+	scratch->ev.key.kernel_hash = prof_hash_end(hash, nr);
+	scratch->ev.key.kernel_nr = nr;
 	return 0;
 }
 
@@ -189,43 +189,43 @@ static __always_inline _Bool add_count(void *counts, const struct prof_event_sam
 }
 
 /* Frames first, then the row that refers to them. */
-static __always_inline _Bool store(void *counts, void *stacks, struct prof_room *room)
+static __always_inline _Bool store(void *counts, void *stacks, struct prof_scratch *scratch)
 {
-	__u32 user_nr = room->ev.key.user_nr & 127, kernel_nr = room->ev.key.kernel_nr & 127;
-	struct prof_event_sample *ev = &room->ev;
+	__u32 user_nr = scratch->ev.key.user_nr & 127, kernel_nr = scratch->ev.key.kernel_nr & 127;
+	struct prof_event_sample *ev = &scratch->ev;
 
 	if (add_count(counts, ev))
 		return 1;
-	if (put_stack(stacks, ev->key.user_hash, room->ip, user_nr))
+	if (put_stack(stacks, ev->key.user_hash, scratch->ip, user_nr))
 		return 0;
-	if (put_stack(stacks, ev->key.kernel_hash, room->ip + user_nr, kernel_nr))
+	if (put_stack(stacks, ev->key.kernel_hash, scratch->ip + user_nr, kernel_nr))
 		return 0;
 	if (!bpf_map_update_elem(counts, &ev->key, &ev->count, BPF_NOEXIST))
 		return 1;
 	return add_count(counts, ev); /* another CPU was first, or the map is full */
 }
 
-static __noinline int store_set(struct prof_room *room)
+static __noinline int store_set(struct prof_scratch *scratch)
 {
-	if (!room)
+	if (!scratch)
 		return 0;
 	if (prof_set & 1)
-		return store(&counts1, &stacks1, room);
-	return store(&counts0, &stacks0, room);
+		return store(&counts1, &stacks1, scratch);
+	return store(&counts0, &stacks0, scratch);
 }
 
 /* The map is full: by the ring buffer, whole.  The reader is woken when a quarter is full, not each
  * time. */
-static __always_inline void send(struct prof_room *room, struct prof_stats *own)
+static __always_inline void send(struct prof_scratch *scratch, struct prof_stats *own)
 {
 	__u64 quarter = bpf_ringbuf_query(&overflow, BPF_RB_RING_SIZE) / 4;
 	__u64 flags = bpf_ringbuf_query(&overflow, BPF_RB_AVAIL_DATA) > quarter
 			      ? BPF_RB_FORCE_WAKEUP
 			      : BPF_RB_NO_WAKEUP;
-	__u64 frames = (room->ev.key.user_nr & 127) + (room->ev.key.kernel_nr & 127);
-	__u64 size = sizeof(room->ev) + frames * sizeof(__u64);
+	__u64 frames = (scratch->ev.key.user_nr & 127) + (scratch->ev.key.kernel_nr & 127);
+	__u64 size = sizeof(scratch->ev) + frames * sizeof(__u64);
 
-	if (bpf_ringbuf_output(&overflow, room, size, flags))
+	if (bpf_ringbuf_output(&overflow, scratch, size, flags))
 		own->nr[PROF_STAT_LOST_RING]++;
 	else
 		own->nr[PROF_STAT_OVERFLOW]++;
@@ -237,15 +237,15 @@ static __always_inline void take(struct bpf_perf_event_data *ctx, const struct p
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u64 mm = (__u64)BPF_CORE_READ(task, mm);
 	__u32 zero = 0;
-	struct prof_room *room = bpf_map_lookup_elem(&rooms, &zero);
+	struct prof_scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
 	struct prof_event_sample *ev;
 
-	if (!room) {
+	if (!scratch) {
 		own->nr[PROF_STAT_NO_STATE]++;
 		return;
 	}
 	own->nr[PROF_STAT_TAKEN]++;
-	ev = &room->ev;
+	ev = &scratch->ev;
 	ev->type = PROF_EVENT_SAMPLE;
 	ev->count = (struct prof_count){ weight, 1 };
 	ev->key = (struct prof_key){ .cgroup = cgroup,
@@ -254,12 +254,12 @@ static __always_inline void take(struct bpf_perf_event_data *ctx, const struct p
 	if (mm)
 		ev->key.mm = prof_hash_end(prof_hash_step(prof_seed, mm, prof_seed), 0);
 	if (mm && (cls->flags & PROF_WANT_USER))
-		walk_user(ctx, room);
+		walk_user(ctx, scratch);
 	if (cls->flags & PROF_WANT_KERNEL)
-		walk_kernel(ctx, room);
+		walk_kernel(ctx, scratch);
 	report_process(&ev->key, own);
-	if (!store_set(room))
-		send(room, own);
+	if (!store_set(scratch))
+		send(scratch, own);
 }
 
 SEC("perf_event")

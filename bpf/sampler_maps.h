@@ -11,7 +11,7 @@
 
 /* Room for a sample: the ring buffer's record, which ends with the frames, and as much behind it as
  * the last chunk of a full kernel stack reads beyond its end. */
-struct prof_room {
+struct prof_scratch {
 	struct prof_event_sample ev;
 	__u64 ip[PROF_DEPTH_USER + PROF_CHUNKS * PROF_CHUNK + 1];
 };
@@ -61,8 +61,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct prof_room);
-} rooms SEC(".maps");
+	__type(value, struct prof_scratch);
+} scratches SEC(".maps");
 
 struct process {
 	__u64 mm;

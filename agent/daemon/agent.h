@@ -6,7 +6,7 @@
  * to the sampler; samples go by agent/core/profile/collect.h into profiles, and these to the sink.
  */
 
-#include "agent/settings.h"
+#include "agent/daemon/settings.h"
 #include "lib/core/base.h"
 #include "lib/core/err.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/kernel/sampler_impl.h"
+#include "agent/kernel/sampler_priv.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -119,7 +119,7 @@ void sampler_free(struct sampler *s)
 		bpf_link__destroy(s->cgroup_link[i]);
 	ring_buffer__free(s->ring);
 	sampler_bpf__destroy(s->skel);
-	rows_release(&s->applied);
+	map_rows_release(&s->applied);
 	free(s);
 }
 

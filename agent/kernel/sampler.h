@@ -19,7 +19,8 @@
  * bpf_get_stackid(), which has made kernels of 2024 panic.
  */
 
-#include "agent/core/plan/resolve.h"
+#include "agent/core/model/sample.h"
+#include "agent/core/model/want.h"
 #include "bpf/sampler.h"
 #include "lib/core/base.h"
 #include "lib/core/err.h"
@@ -32,21 +33,6 @@ struct sampler_options {
 	bool v1;	/* no cgroup2 hierarchy: take the id from the v1 memory controller */
 	uint32_t slots; /* containers; 0 = PROF_SLOTS */
 	uint32_t rows;	/* distinct stacks of a window; 0 = by the number of CPUs */
-};
-
-/* One aggregated stack.  Pointers are valid during the call only. */
-struct sample {
-	uint64_t cgroup;
-	uint64_t mm;
-	uint32_t tgid;
-	uint32_t rate_hz;
-	uint64_t cpu_ns;
-	uint64_t samples;
-	enum prof_end end;
-	const uint64_t *user; /* leaf first; all but [0] are return addresses */
-	size_t user_nr;
-	const uint64_t *kernel; /* leaf first */
-	size_t kernel_nr;
 };
 
 /* What the kernel tells between drains.  Paths and samples are valid during the call only. */

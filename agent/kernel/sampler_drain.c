@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/kernel/sampler_impl.h"
+#include "agent/kernel/sampler_priv.h"
 
 #include <errno.h>
 #include <limits.h>

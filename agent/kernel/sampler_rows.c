@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/kernel/sampler_impl.h"
+#include "agent/kernel/sampler_priv.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,10 +8,10 @@
 #include "lib/core/plan/caps.h"
 #include "sampler.skel.h"
 
-void rows_release(struct rows *rows)
+void map_rows_release(struct map_rows *rows)
 {
 	free(rows->cgroup);
-	*rows = (struct rows){ 0 };
+	*rows = (struct map_rows){ 0 };
 }
 
 static struct prof_class class_row(const struct want_class *want)
@@ -30,13 +30,13 @@ static struct prof_class class_row(const struct want_class *want)
 	return row;
 }
 
-static int rows_from_want(const struct want *want, struct rows *rows, struct err *err)
+static int map_rows_from_want(const struct want *want, struct map_rows *rows, struct err *err)
 {
 	if (want->cgroup_nr > PROF_CGROUPS)
 		return err_set(err, -E2BIG, "%zu cgroups on this node; %d can be told apart",
 			       want->cgroup_nr, PROF_CGROUPS);
 	assert(want->base_hz > 0 && want->cls_nr <= PROF_CLASSES);
-	*rows = (struct rows){ .base_hz = want->base_hz, .cgroup_nr = want->cgroup_nr };
+	*rows = (struct map_rows){ .base_hz = want->base_hz, .cgroup_nr = want->cgroup_nr };
 	for (size_t i = 0; i < want->cls_nr; i++)
 		rows->cls[i] = class_row(&want->cls[i]);
 	rows->cgroup = xcalloc(want->cgroup_nr, sizeof(*rows->cgroup));
@@ -62,7 +62,7 @@ static int put(const struct bpf_map *map, const void *key, size_t key_size, cons
 	return memcmp(held, value, size) == 0 ? 0 : -EIO;
 }
 
-static int put_classes(struct sampler *s, const struct rows *from, const struct rows *to,
+static int put_classes(struct sampler *s, const struct map_rows *from, const struct map_rows *to,
 		       struct err *err)
 {
 	for (uint32_t i = 0; i < PROF_CLASSES; i++) {
@@ -107,7 +107,7 @@ static bool same_cgroup(const struct want_cgroup *a, const struct want_cgroup *b
 }
 
 /* Both lists are sorted by id.  Those gone first: a full map has room again. */
-static int put_cgroups(struct sampler *s, const struct rows *from, const struct rows *to,
+static int put_cgroups(struct sampler *s, const struct map_rows *from, const struct map_rows *to,
 		       struct err *err)
 {
 	size_t i = 0, j = 0;
@@ -133,7 +133,7 @@ static int put_cgroups(struct sampler *s, const struct rows *from, const struct 
 }
 
 /* The base goes up before a class asks for more than it gives, and down after the last one did. */
-static int converge(struct sampler *s, const struct rows *from, const struct rows *to,
+static int converge(struct sampler *s, const struct map_rows *from, const struct map_rows *to,
 		    struct err *err)
 {
 	int r = 0;
@@ -151,8 +151,8 @@ static int converge(struct sampler *s, const struct rows *from, const struct row
 
 int sampler_apply(struct sampler *s, const struct want *want, struct err *err)
 {
-	struct rows rows = { 0 };
-	int r = rows_from_want(want, &rows, err);
+	struct map_rows rows = { 0 };
+	int r = map_rows_from_want(want, &rows, err);
 
 	if (r < 0)
 		return r;
@@ -161,10 +161,10 @@ int sampler_apply(struct sampler *s, const struct want *want, struct err *err)
 		/* Writes every row that may differ, however far we came. */
 		if (converge(s, &rows, &s->applied, NULL) < 0)
 			err_wrap(err, r, "the maps are half changed");
-		rows_release(&rows);
+		map_rows_release(&rows);
 		return r;
 	}
-	rows_release(&s->applied);
+	map_rows_release(&s->applied);
 	s->applied = rows;
 	return 0;
 }

@@ -5,16 +5,16 @@
 #include <time.h>
 
 #include "agent/core/symbol/images.h"
-#include "agent/kernel/sampler.h"
+#include "agent/core/model/sample.h"
 #include "agent/process/files.h"
 #include "agent/process/procs.h"
-#include "agent/symbolize/lookup.h"
+#include "agent/symbolize/symbol_resolver.h"
 
 struct symbolizer {
 	struct files *files;
 	struct images *images;
 	struct procs *procs;
-	struct lookup *lookup;
+	struct symbol_resolver *resolver;
 };
 
 static int64_t monotonic_ns(void)
@@ -33,7 +33,8 @@ struct symbolizer *symbolizer_new(const struct symbolizer_options *options)
 	symbolizer->files = files_new();
 	symbolizer->images = images_new();
 	symbolizer->procs = procs_new(proc, symbolizer->files, symbolizer->images);
-	symbolizer->lookup = lookup_new(proc, symbolizer->files, symbolizer->procs, monotonic_ns());
+	symbolizer->resolver =
+		symbol_resolver_new(proc, symbolizer->files, symbolizer->procs, monotonic_ns());
 	return symbolizer;
 }
 
@@ -41,7 +42,7 @@ void symbolizer_free(struct symbolizer *symbolizer)
 {
 	if (!symbolizer)
 		return;
-	lookup_free(symbolizer->lookup);
+	symbol_resolver_free(symbolizer->resolver);
 	procs_free(symbolizer->procs);
 	images_free(symbolizer->images);
 	files_free(symbolizer->files);
@@ -50,12 +51,12 @@ void symbolizer_free(struct symbolizer *symbolizer)
 
 bool symbolizer_step(struct symbolizer *symbolizer)
 {
-	return lookup_step(symbolizer->lookup);
+	return symbol_resolver_step(symbolizer->resolver);
 }
 
 bool symbolizer_reading(const struct symbolizer *symbolizer)
 {
-	return lookup_reading(symbolizer->lookup);
+	return symbol_resolver_reading(symbolizer->resolver);
 }
 
 void symbolizer_side_event(struct symbolizer *symbolizer, const struct sideband_event *event)
@@ -134,7 +135,7 @@ void symbolizer_add(struct symbolizer *symbolizer, struct profile *profile,
 
 void symbolizer_resolve(struct symbolizer *symbolizer, struct profile *const *profile, size_t nr)
 {
-	lookup_resolve(symbolizer->lookup, profile, nr, monotonic_ns());
+	symbol_resolver_resolve(symbolizer->resolver, profile, nr, monotonic_ns());
 }
 
 int symbolizer_encode(struct symbolizer *symbolizer, const struct profile *profile,
@@ -145,8 +146,8 @@ int symbolizer_encode(struct symbolizer *symbolizer, const struct profile *profi
 	struct pprof_names names;
 	int r;
 
-	lookup_resolve(symbolizer->lookup, &one, 1, monotonic_ns());
-	lookup_names(symbolizer->lookup, profile, &names);
+	symbol_resolver_resolve(symbolizer->resolver, &one, 1, monotonic_ns());
+	symbol_resolver_names(symbolizer->resolver, profile, &names);
 	r = pprof_encode(profile, &names, meta, ret_data, ret_len, err);
 	free((void *)names.location);
 	free((void *)names.mapping);
@@ -156,17 +157,23 @@ int symbolizer_encode(struct symbolizer *symbolizer, const struct profile *profi
 void symbolizer_tick(struct symbolizer *symbolizer)
 {
 	procs_reap(symbolizer->procs);
-	lookup_trim(symbolizer->lookup);
+	symbol_resolver_trim(symbolizer->resolver);
 }
 
 void symbolizer_stats(const struct symbolizer *symbolizer, struct symbolizer_stats *ret_stats)
 {
+	struct symbol_resolver_stats symbols;
+
+	symbol_resolver_stats(symbolizer->resolver, &symbols);
 	*ret_stats = (struct symbolizer_stats){
+		.frames_resolved = symbols.found,
+		.frames_unresolved = symbols.missing,
+		.names = symbols.names,
+		.kernel = symbols.kernel,
 		.processes_missed = procs_missed(symbolizer->procs),
 		.processes_adopted = procs_adopted(symbolizer->procs),
 		.files_refused = files_refused(symbolizer->files),
 		.processes = procs_nr(symbolizer->procs),
 		.files = files_nr(symbolizer->files),
 	};
-	lookup_stats(symbolizer->lookup, ret_stats);
 }

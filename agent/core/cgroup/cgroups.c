@@ -2,7 +2,6 @@
 #include "agent/core/cgroup/cgroups.h"
 
 #include "agent/core/cgroup/cgroup_name.h"
-#include "agent/core/cgroup/cgroups_bind.h"
 #include "agent/core/cgroup/plan_index.h"
 #include "lib/core/table.h"
 
@@ -361,12 +360,6 @@ const struct cgroup *cgroups_at(const struct cgroups *cgroups, size_t i)
 size_t cgroups_container_nr(const struct cgroups *cgroups)
 {
 	return cgroups->owner_nr;
-}
-
-const struct container *cgroups_container_at(const struct cgroups *cgroups, size_t i)
-{
-	assert(i < cgroups->owner_nr);
-	return &cgroups->owner[i]->pub;
 }
 
 uint64_t cgroups_slots_missing(const struct cgroups *cgroups)

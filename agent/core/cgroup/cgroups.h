@@ -12,6 +12,7 @@
  * CGROUP_TOMBSTONE_NS, so that its last samples find their pod.
  */
 
+#include "agent/core/cgroup/container.h"
 #include "lib/core/base.h"
 #include "lib/core/plan/plan.h"
 
@@ -19,23 +20,6 @@
 #define CGROUP_PATH_MAX 4096	   /* a longer path is not kept: what is in it counts for nobody */
 #define CGROUPS_LIVING_MAX 65536   /* directories; more are refused and counted */
 #define CGROUPS_TOMBSTONES_MAX 256 /* of one container; the older of more are forgotten at once */
-
-/* One container as it will stand in the profile's labels.  Lives as long as its cgroups'
- * tombstones. */
-struct container {
-	uint32_t slot;	 /* row in states[]; 0 = none left: counted, not sampled */
-	uint64_t cgroup; /* id of its topmost cgroup */
-	char *pod_uid;	 /* from the path, or of the target that gave the path; never NULL */
-	char *cid;	 /* container id from the path; "" for the pod's own cgroup */
-	char *path;
-	/* From the plan; NULL until a target names it.  Kept when the target goes, but for
-	 * class_id, which is NULL again then: the default's.  A container that the target does not
-	 * list is called by the first 12 of its cid, the pod's own cgroup "_pod". */
-	char *ns, *pod, *name, *service, *class_id;
-	struct plan_label *label;
-	size_t label_nr;
-	int64_t gone_ns; /* 0 = alive */
-};
 
 struct cgroup {
 	uint64_t id;
@@ -74,9 +58,8 @@ const struct cgroup *cgroups_find(const struct cgroups *cgroups, uint64_t id);
 /* The i-th of cgroups_nr() in no order, living and tombstones. */
 size_t cgroups_nr(const struct cgroups *cgroups);
 const struct cgroup *cgroups_at(const struct cgroups *cgroups, size_t i);
-/* The same for containers. */
+/* Containers, living and just dead. */
 size_t cgroups_container_nr(const struct cgroups *cgroups);
-const struct container *cgroups_container_at(const struct cgroups *cgroups, size_t i);
 
 /* Living containers that have no slot because all are taken. */
 uint64_t cgroups_slots_missing(const struct cgroups *cgroups);

@@ -16,13 +16,6 @@ static const struct {
 	uint32_t max_rate_hz, base_hz;
 } bases[] = { { 49, 53 }, { 100, 107 }, { LIMIT_SAMPLE_RATE_HZ, 211 } };
 
-void want_release(struct want *want)
-{
-	free(want->cgroup);
-	want->cgroup = NULL;
-	want->cgroup_nr = 0;
-}
-
 static int64_t boost_end(const struct plan_boost *boost)
 {
 	if (boost->dead_man_ns && boost->dead_man_ns < boost->expires_ns)
@@ -126,12 +119,12 @@ static void set_row(struct want *want, size_t row, const char *id, const struct 
 
 static const struct plan_step builtin = { .rate_hz = RATE_HZ_DEFAULT, .caps = CAPS_DEFAULT };
 
-struct rows { /* class i of the plan has row[i]; `fallback` is that of class "" */
+struct class_rows { /* class i of the plan has row[i]; `fallback` is that of class "" */
 	size_t *row;
 	size_t fallback;
 };
 
-static void keep_rows(const struct plan *plan, const struct want *prev, struct rows *rows)
+static void keep_rows(const struct plan *plan, const struct want *prev, struct class_rows *rows)
 {
 	size_t held_nr;
 	cleanup(freep) struct held *held = held_rows(prev, &held_nr);
@@ -155,7 +148,8 @@ static size_t fallback_row(const struct want *prev)
 
 /* Class "" keeps its row for ever, also without a plan; the others as long as they exist. */
 static void fill_rows(const struct plan *plan, const struct ceiling *ceiling,
-		      const struct want *prev, int64_t now_ns, struct want *want, struct rows *rows)
+		      const struct want *prev, int64_t now_ns, struct want *want,
+		      struct class_rows *rows)
 {
 	const struct plan_step *normal = &builtin;
 
@@ -197,7 +191,7 @@ static uint32_t base_for(const struct want *want)
 	return 0;
 }
 
-static uint32_t row_of(const struct plan *plan, const struct rows *rows,
+static uint32_t row_of(const struct plan *plan, const struct class_rows *rows,
 		       const struct container *container)
 {
 	const struct plan_class *cls = NULL;
@@ -217,7 +211,7 @@ static int compare_cgroup(const void *a, const void *b)
 }
 
 static void add_cgroups(const struct plan *plan, const struct cgroups *cgroups,
-			const struct rows *rows, bool outside, struct want *want)
+			const struct class_rows *rows, bool outside, struct want *want)
 {
 	for (size_t i = 0; i < cgroups_nr(cgroups) && want->cgroup_nr < PROF_CGROUPS; i++) {
 		const struct cgroup *cgroup = cgroups_at(cgroups, i);
@@ -237,7 +231,7 @@ void resolve(const struct plan *plan, const struct cgroups *cgroups, const struc
 {
 	static const struct plan none;
 	const struct plan *known = plan ? plan : &none;
-	struct rows rows = { .row = xcalloc(known->cls_nr, sizeof(*rows.row)) };
+	struct class_rows rows = { .row = xcalloc(known->cls_nr, sizeof(*rows.row)) };
 
 	memset(ret_want, 0, sizeof(*ret_want));
 	ret_want->cls[PROF_CLASS_OUTSIDE].used = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/core/profile/collect.h"
 
-#include "agent/kernel/sampler.h"
+#include "agent/core/model/sample.h"
 #include "lib/core/table.h"
 
 #include <stdio.h>
@@ -25,7 +25,6 @@ struct source {
 	int64_t since_ns; /* when the present piece began */
 	struct piece *piece;
 	size_t piece_nr;
-	uint64_t cpu_ns, samples;
 	bool released; /* its clock's rest was emitted */
 	char brief[CID_SHORT + 1];
 };
@@ -210,8 +209,6 @@ void collect_sample(struct collect *collect, const struct sample *sample)
 	}
 	collect->events->add(collect->ctx, profile_of(piece_for(collect, source, sample->rate_hz)),
 			     sample);
-	source->cpu_ns += sample->cpu_ns;
-	source->samples += sample->samples;
 	collect->stats.cpu_ns += sample->cpu_ns;
 	collect->stats.samples += sample->samples;
 }
@@ -252,7 +249,6 @@ static void release_clock(struct collect *collect, struct source *source)
 	if (seen_ns <= taken_ns || !piece)
 		return;
 	profile_add(profile_of(piece), &rest, 1, seen_ns - taken_ns, 0);
-	source->cpu_ns += seen_ns - taken_ns;
 	collect->stats.unattributed_ns += seen_ns - taken_ns;
 }
 
@@ -381,15 +377,6 @@ void collect_forget(struct collect *collect, const struct container *container)
 		end_source(collect, source, source->since_ns + 1, true);
 	hand_over(collect);
 	remove_source(collect, source);
-}
-
-void collect_totals(const struct collect *collect, const struct container *container,
-		    uint64_t *ret_cpu_ns, uint64_t *ret_samples)
-{
-	const struct source *source = find_source(collect, container);
-
-	*ret_cpu_ns = source ? source->cpu_ns : 0;
-	*ret_samples = source ? source->samples : 0;
 }
 
 void collect_stats(const struct collect *collect, struct collect_stats *ret_stats)

@@ -65,10 +65,6 @@ void collect_window(struct collect *collect, int64_t now_ns, bool last);
 /* The container is about to be forgotten by cgroups_reap(). */
 void collect_forget(struct collect *collect, const struct container *container);
 
-/* CPU time and samples given to the container since it was first seen, without what is on its way. */
-void collect_totals(const struct collect *collect, const struct container *container,
-		    uint64_t *ret_cpu_ns, uint64_t *ret_samples);
-
 void collect_stats(const struct collect *collect, struct collect_stats *ret_stats);
 
 #endif

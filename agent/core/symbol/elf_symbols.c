@@ -10,7 +10,7 @@
 /* A table may claim symbols that each cover every address: that much work and no more. */
 #define STEPS_MAX (16ULL * 1024 * 1024)
 
-struct lookup {
+struct search {
 	const struct elf_source *source;
 	const struct elf *elf;
 	struct elf_query *query;
@@ -18,25 +18,25 @@ struct lookup {
 	size_t steps;
 };
 
-static int read_section(const struct lookup *lookup, uint32_t index, Elf64_Shdr *ret_section)
+static int read_section(const struct search *search, uint32_t index, Elf64_Shdr *ret_section)
 {
-	uint64_t offset = lookup->elf->section_offset;
+	uint64_t offset = search->elf->section_offset;
 
-	if (index >= lookup->elf->section_nr || offset > INT64_MAX)
+	if (index >= search->elf->section_nr || offset > INT64_MAX)
 		return -EINVAL;
-	return elf_read_all(lookup->source, ret_section, sizeof(*ret_section),
+	return elf_read_all(search->source, ret_section, sizeof(*ret_section),
 			    offset + index * sizeof(*ret_section));
 }
 
 /* Index of the first query at or after vaddr. */
-static size_t lower_bound(const struct lookup *lookup, uint64_t vaddr)
+static size_t lower_bound(const struct search *search, uint64_t vaddr)
 {
-	size_t low = 0, high = lookup->nr;
+	size_t low = 0, high = search->nr;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (lookup->query[middle].vaddr < vaddr)
+		if (search->query[middle].vaddr < vaddr)
 			low = middle + 1;
 		else
 			high = middle;
@@ -69,40 +69,40 @@ static void prefer(struct elf_symbol *best, const struct elf_symbol *symbol)
 		*best = *symbol;
 }
 
-static void offer(struct lookup *lookup, const struct elf_symbol *symbol)
+static void offer(struct search *search, const struct elf_symbol *symbol)
 {
-	size_t first = lower_bound(lookup, symbol->vaddr);
+	size_t first = lower_bound(search, symbol->vaddr);
 
-	lookup->steps++;
-	if (first == lookup->nr)
+	search->steps++;
+	if (first == search->nr)
 		return;
 	/* The queries after this one learn of it in settle(). */
-	prefer(&lookup->query[first].before, symbol);
-	for (size_t i = first; i < lookup->nr && lookup->steps < STEPS_MAX; i++) {
-		if (lookup->query[i].vaddr - symbol->vaddr >= symbol->size)
+	prefer(&search->query[first].before, symbol);
+	for (size_t i = first; i < search->nr && search->steps < STEPS_MAX; i++) {
+		if (search->query[i].vaddr - symbol->vaddr >= symbol->size)
 			break;
-		prefer(&lookup->query[i].symbol, symbol);
-		lookup->steps++;
+		prefer(&search->query[i].symbol, symbol);
+		search->steps++;
 	}
 }
 
-static int stream_table(struct lookup *lookup, const Elf64_Shdr *table)
+static int stream_table(struct search *search, const Elf64_Shdr *table)
 {
 	uint64_t nr = MIN(table->sh_size / sizeof(Elf64_Sym), ELF_SYMBOLS);
 	Elf64_Sym chunk[CHUNK_SYMBOLS];
 	Elf64_Shdr names;
 	int r;
 
-	r = read_section(lookup, table->sh_link, &names);
+	r = read_section(search, table->sh_link, &names);
 	if (r < 0)
 		return r;
 	if (names.sh_type != SHT_STRTAB || names.sh_size > UINT64_MAX - names.sh_offset ||
 	    table->sh_offset > INT64_MAX)
 		return -EINVAL;
-	for (uint64_t at = 0; at < nr && lookup->steps < STEPS_MAX; at += CHUNK_SYMBOLS) {
+	for (uint64_t at = 0; at < nr && search->steps < STEPS_MAX; at += CHUNK_SYMBOLS) {
 		size_t in_chunk = MIN(nr - at, CHUNK_SYMBOLS);
 
-		r = elf_read_all(lookup->source, chunk, in_chunk * sizeof(*chunk),
+		r = elf_read_all(search->source, chunk, in_chunk * sizeof(*chunk),
 				 table->sh_offset + at * sizeof(*chunk));
 		if (r < 0)
 			return r;
@@ -116,7 +116,7 @@ static int stream_table(struct lookup *lookup, const Elf64_Shdr *table)
 			};
 
 			if (symbol.rank && chunk[i].st_name < names.sh_size)
-				offer(lookup, &symbol);
+				offer(search, &symbol);
 		}
 	}
 	return 0;
@@ -134,33 +134,33 @@ static bool same_segment(const struct elf *elf, uint64_t a, uint64_t b)
 }
 
 /* Assembly often tells no size: then a symbol reaches to the next one. */
-static void settle(struct lookup *lookup)
+static void settle(struct search *search)
 {
 	struct elf_symbol before = { .rank = 0 };
 
-	for (size_t i = 0; i < lookup->nr; i++) {
-		struct elf_query *query = &lookup->query[i];
+	for (size_t i = 0; i < search->nr; i++) {
+		struct elf_query *query = &search->query[i];
 
 		if (query->before.rank)
 			before = query->before;
 		if (query->symbol.rank == 0 && before.rank && before.size == 0 &&
-		    same_segment(lookup->elf, before.vaddr, query->vaddr))
+		    same_segment(search->elf, before.vaddr, query->vaddr))
 			query->symbol = before;
 	}
 }
 
 /* The first table of each type counts; a second one is nobody's compiler's. */
-static int find_tables(const struct lookup *lookup, Elf64_Shdr ret_table[2])
+static int find_tables(const struct search *search, Elf64_Shdr ret_table[2])
 {
 	Elf64_Shdr chunk[CHUNK_SECTIONS];
-	uint32_t nr = MIN(lookup->elf->section_nr, ELF_SECTIONS);
+	uint32_t nr = MIN(search->elf->section_nr, ELF_SECTIONS);
 
-	if (lookup->elf->section_offset > INT64_MAX)
+	if (search->elf->section_offset > INT64_MAX)
 		return -EINVAL;
 	for (uint32_t at = 0; at < nr; at += CHUNK_SECTIONS) {
 		uint32_t in_chunk = MIN(nr - at, CHUNK_SECTIONS);
-		int r = elf_read_all(lookup->source, chunk, in_chunk * sizeof(*chunk),
-				     lookup->elf->section_offset + at * sizeof(*chunk));
+		int r = elf_read_all(search->source, chunk, in_chunk * sizeof(*chunk),
+				     search->elf->section_offset + at * sizeof(*chunk));
 
 		if (r < 0)
 			return r;
@@ -177,18 +177,18 @@ static int find_tables(const struct lookup *lookup, Elf64_Shdr ret_table[2])
 int elf_lookup(const struct elf_source *source, const struct elf *elf, struct elf_query *query,
 	       size_t nr, struct err *err)
 {
-	struct lookup lookup = { .source = source, .elf = elf, .query = query, .nr = nr };
+	struct search search = { .source = source, .elf = elf, .query = query, .nr = nr };
 	Elf64_Shdr table[2] = { 0 };
 	int result;
 
-	result = find_tables(&lookup, table);
+	result = find_tables(&search, table);
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		int r = table[i].sh_type ? stream_table(&lookup, &table[i]) : 0;
+		int r = table[i].sh_type ? stream_table(&search, &table[i]) : 0;
 
 		if (r < 0)
 			result = r;
 	}
-	settle(&lookup);
+	settle(&search);
 	if (result < 0)
 		return err_set(err, result, "symbol table: %s", strerror(-result));
 	return 0;

@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
-#include "agent/kernel/sampler_impl.h"
+#include "agent/kernel/sampler_priv.h"
 #include "sampler.skel.h"
 
 /* --- a change that fails half-way --- */

@@ -16,7 +16,7 @@
 #include "agent/symbolize/symbolize.h"
 #include "agent/core/symbol/procmap.h"
 #include "agent/core/symbol/sideband_parse.h"
-#include "agent/kernel/sampler.h"
+#include "agent/core/model/sample.h"
 #include "tests/unit/agent/read_pprof.h"
 
 static const struct profile_meta meta = {

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "agent/core/profile/collect.h"
-#include "agent/kernel/sampler.h"
+#include "agent/core/model/sample.h"
 #include "tests/unit/agent/plans.h"
 
 #define SEC NSEC_PER_SEC

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/core/cgroup/cgroups_bind.h"
+#include "agent/core/cgroup/container.h"
 
 #include <string.h>
 

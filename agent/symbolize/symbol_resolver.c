@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/symbolize/lookup.h"
+#include "agent/symbolize/symbol_resolver.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,65 +7,68 @@
 
 #include "agent/core/symbol/demangle.h"
 #include "agent/core/symbol/elf.h"
-#include "agent/core/symbol/names.h"
+#include "agent/core/symbol/symbol_cache.h"
 #include "agent/symbolize/kernel_names.h"
 #include "lib/core/utf8.h"
 
 #define KERNEL_START 0xffff800000000000ULL
 #define PAGE_BYTES 4096ULL
 
-struct lookup {
+struct symbol_resolver {
 	struct kernel_names *kernel;
 	struct files *files;
 	struct procs *procs;
-	struct names *names;
+	struct symbol_cache *cache;
 	uint64_t found, missing;
 };
 
-void lookup_free(struct lookup *lookup)
+void symbol_resolver_free(struct symbol_resolver *resolver)
 {
-	if (!lookup)
+	if (!resolver)
 		return;
-	kernel_names_free(lookup->kernel);
-	names_free(lookup->names);
-	free(lookup);
+	kernel_names_free(resolver->kernel);
+	symbol_cache_free(resolver->cache);
+	free(resolver);
 }
 
-void lookup_trim(struct lookup *lookup)
+void symbol_resolver_trim(struct symbol_resolver *resolver)
 {
-	names_trim(lookup->names);
+	symbol_cache_trim(resolver->cache);
 }
 
-void lookup_stats(const struct lookup *lookup, struct symbolizer_stats *stats)
+void symbol_resolver_stats(const struct symbol_resolver *resolver,
+			   struct symbol_resolver_stats *ret_stats)
 {
-	stats->frames_resolved = lookup->found;
-	stats->frames_unresolved = lookup->missing;
-	stats->names = names_nr(lookup->names);
-	stats->kernel = kernel_names_known(lookup->kernel);
+	*ret_stats = (struct symbol_resolver_stats){
+		.found = resolver->found,
+		.missing = resolver->missing,
+		.names = symbol_cache_nr(resolver->cache),
+		.kernel = kernel_names_known(resolver->kernel),
+	};
 }
 
-bool lookup_step(struct lookup *lookup)
+bool symbol_resolver_step(struct symbol_resolver *resolver)
 {
-	kernel_names_step(lookup->kernel);
-	return kernel_names_reading(lookup->kernel);
+	kernel_names_step(resolver->kernel);
+	return kernel_names_reading(resolver->kernel);
 }
 
-bool lookup_reading(const struct lookup *lookup)
+bool symbol_resolver_reading(const struct symbol_resolver *resolver)
 {
-	return kernel_names_reading(lookup->kernel);
+	return kernel_names_reading(resolver->kernel);
 }
 
-struct lookup *lookup_new(const char *proc, struct files *files, struct procs *procs,
-			  int64_t now_ns)
+struct symbol_resolver *symbol_resolver_new(const char *proc, struct files *files,
+					    struct procs *procs, int64_t now_ns)
 {
-	struct lookup *lookup = xcalloc(1, sizeof(*lookup));
+	struct symbol_resolver *resolver = xcalloc(1, sizeof(*resolver));
 	cleanup(freep) char *kallsyms = xasprintf("%s/kallsyms", proc);
 
-	lookup->kernel = kernel_names_new(kallsyms, now_ns);
-	lookup->files = files;
-	lookup->procs = procs;
-	lookup->names = names_new();
-	return lookup;
+	resolver->kernel = kernel_names_new(kallsyms, now_ns);
+	resolver->files = files;
+	resolver->procs = procs;
+	resolver->cache = symbol_cache_new();
+	return resolver;
 }
 
 static const char *base_name(const char *path)
@@ -75,25 +78,27 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-static void put_stand_in(struct lookup *lookup, const struct frame *frame, const char *module,
-			 uint64_t addr)
+static void put_stand_in(struct symbol_resolver *resolver, const struct frame *frame,
+			 const char *module, uint64_t addr)
 {
 	char text[PROCMAP_PATH_BYTES + 32];
 
 	snprintf(text, sizeof(text), "%s+0x%" PRIx64, module, addr);
-	names_put(lookup->names, frame->file, frame->addr, &(struct name){ .text = text });
-	lookup->missing++;
+	symbol_cache_put(resolver->cache, frame->file, frame->addr,
+			 &(struct symbol_name){ .text = text });
+	resolver->missing++;
 }
 
-static void put_found(struct lookup *lookup, const struct frame *frame, const char *symbol)
+static void put_found(struct symbol_resolver *resolver, const struct frame *frame,
+		      const char *symbol)
 {
 	char text[DEMANGLE_OUTPUT], system[ELF_NAME_BYTES];
 
 	demangle(symbol, text);
 	utf8_clean(symbol, strlen(symbol), system, sizeof(system));
-	names_put(lookup->names, frame->file, frame->addr,
-		  &(struct name){ .text = text, .system = system, .found = true });
-	lookup->found++;
+	symbol_cache_put(resolver->cache, frame->file, frame->addr,
+			 &(struct symbol_name){ .text = text, .system = system, .found = true });
+	resolver->found++;
 }
 
 static int by_vaddr(const void *left, const void *right)
@@ -103,8 +108,8 @@ static int by_vaddr(const void *left, const void *right)
 	return a->vaddr < b->vaddr ? -1 : a->vaddr > b->vaddr;
 }
 
-static void resolve_elf(struct lookup *lookup, struct file *file, const struct frame *frame,
-			size_t nr)
+static void resolve_elf(struct symbol_resolver *resolver, struct file *file,
+			const struct frame *frame, size_t nr)
 {
 	cleanup(freep) struct elf_query *query = xcalloc(nr, sizeof(*query));
 	struct elf_source source = files_source(file);
@@ -122,42 +127,42 @@ static void resolve_elf(struct lookup *lookup, struct file *file, const struct f
 		const struct frame *asked = &frame[query[i].tag];
 
 		if (elf_name(&source, &query[i], symbol))
-			put_found(lookup, asked, symbol);
+			put_found(resolver, asked, symbol);
 		else
-			put_stand_in(lookup, asked, base_name(file->name), query[i].vaddr);
+			put_stand_in(resolver, asked, base_name(file->name), query[i].vaddr);
 	}
 }
 
 /* Frames of one file, sorted by address. */
-static void resolve_file(struct lookup *lookup, const struct frame *frame, size_t nr,
+static void resolve_file(struct symbol_resolver *resolver, const struct frame *frame, size_t nr,
 			 int64_t now_ns)
 {
 	struct file *file;
 
-	procs_reopen(lookup->procs, frame->file, now_ns);
-	file = files_find(lookup->files, frame->file);
-	if (file && files_parse(lookup->files, file)) {
-		resolve_elf(lookup, file, frame, nr);
+	procs_reopen(resolver->procs, frame->file, now_ns);
+	file = files_find(resolver->files, frame->file);
+	if (file && files_parse(resolver->files, file)) {
+		resolve_elf(resolver, file, frame, nr);
 		return;
 	}
 	for (size_t i = 0; i < nr; i++)
-		put_stand_in(lookup, &frame[i], file ? base_name(file->name) : "[unknown]",
+		put_stand_in(resolver, &frame[i], file ? base_name(file->name) : "[unknown]",
 			     frame[i].addr);
 }
 
-static void resolve_kernel(struct lookup *lookup, const struct frame *frame, size_t nr,
+static void resolve_kernel(struct symbol_resolver *resolver, const struct frame *frame, size_t nr,
 			   int64_t now_ns)
 {
-	struct name had;
+	struct symbol_name had;
 
-	kernel_names_need(lookup->kernel);
+	kernel_names_need(resolver->kernel);
 	for (size_t i = 0; i < nr; i++) {
-		const char *name = kernel_names_find(lookup->kernel, frame[i].addr, now_ns);
+		const char *name = kernel_names_find(resolver->kernel, frame[i].addr, now_ns);
 
 		if (name)
-			put_found(lookup, &frame[i], name);
-		else if (!names_get(lookup->names, FRAME_KERNEL, frame[i].addr, &had))
-			put_stand_in(lookup, &frame[i], "[kernel]", frame[i].addr);
+			put_found(resolver, &frame[i], name);
+		else if (!symbol_cache_get(resolver->cache, FRAME_KERNEL, frame[i].addr, &had))
+			put_stand_in(resolver, &frame[i], "[kernel]", frame[i].addr);
 	}
 }
 
@@ -170,13 +175,13 @@ static int by_place(const void *left, const void *right)
 	return a->addr < b->addr ? -1 : a->addr > b->addr;
 }
 
-static bool is_asked(const struct lookup *lookup, const struct frame *frame)
+static bool is_asked(const struct symbol_resolver *resolver, const struct frame *frame)
 {
-	struct name name;
+	struct symbol_name name;
 
 	if (frame->file == FRAME_NAMED)
 		return false;
-	if (!names_get(lookup->names, frame->file, frame->addr, &name))
+	if (!symbol_cache_get(resolver->cache, frame->file, frame->addr, &name))
 		return true;
 	/* Its module may have been read meanwhile. */
 	return frame->file == FRAME_KERNEL && !name.found;
@@ -195,15 +200,15 @@ static size_t sort_distinct(struct frame *frame, size_t nr)
 }
 
 /* The distinct frames whose names are not known yet, by file and address. */
-static size_t collect(const struct lookup *lookup, struct profile *const *profile, size_t nr,
-		      struct frame **ret_frame)
+static size_t collect(const struct symbol_resolver *resolver, struct profile *const *profile,
+		      size_t nr, struct frame **ret_frame)
 {
 	struct frame *frame = NULL;
 	size_t frame_nr = 0;
 
 	for (size_t i = 0; i < nr; i++)
 		for (size_t j = 0; j < profile[i]->frame_nr; j++) {
-			if (!is_asked(lookup, &profile[i]->frame[j]))
+			if (!is_asked(resolver, &profile[i]->frame[j]))
 				continue;
 			GROW(frame, frame_nr);
 			frame[frame_nr++] = profile[i]->frame[j];
@@ -212,26 +217,26 @@ static size_t collect(const struct lookup *lookup, struct profile *const *profil
 	return sort_distinct(frame, frame_nr);
 }
 
-void lookup_resolve(struct lookup *lookup, struct profile *const *profile, size_t nr,
-		    int64_t now_ns)
+void symbol_resolver_resolve(struct symbol_resolver *resolver, struct profile *const *profile,
+			     size_t nr, int64_t now_ns)
 {
 	cleanup(freep) struct frame *frame = NULL;
-	size_t frame_nr = collect(lookup, profile, nr, &frame), end;
+	size_t frame_nr = collect(resolver, profile, nr, &frame), end;
 
 	for (size_t first = 0; first < frame_nr; first = end) {
 		for (end = first + 1; end < frame_nr && frame[end].file == frame[first].file;)
 			end++;
 		if (frame[first].file == FRAME_KERNEL)
-			resolve_kernel(lookup, &frame[first], end - first, now_ns);
+			resolve_kernel(resolver, &frame[first], end - first, now_ns);
 		else
-			resolve_file(lookup, &frame[first], end - first, now_ns);
+			resolve_file(resolver, &frame[first], end - first, now_ns);
 	}
 }
 
 /* --- what the encoder needs --- */
 
 struct builder {
-	const struct lookup *lookup;
+	const struct symbol_resolver *resolver;
 	const struct profile *profile;
 	struct pprof_location *location;
 	struct pprof_mapping *mapping;
@@ -291,14 +296,14 @@ static uint32_t file_mapping(struct builder *builder, const struct file *file, u
 static void describe(struct builder *builder, const struct frame *frame,
 		     struct pprof_location *location)
 {
-	struct name name = { .text = frame_name(FRAME_UNKNOWN) };
+	struct symbol_name name = { .text = frame_name(FRAME_UNKNOWN) };
 	struct file *file;
 
 	if (frame->file == FRAME_NAMED) {
 		location->name = frame_name((enum frame_name)frame->addr);
 		return;
 	}
-	names_get(builder->lookup->names, frame->file, frame->addr, &name);
+	symbol_cache_get(builder->resolver->cache, frame->file, frame->addr, &name);
 	location->name = name.text;
 	location->system_name = name.system;
 	location->addr = frame->addr;
@@ -306,7 +311,7 @@ static void describe(struct builder *builder, const struct frame *frame,
 		location->mapping = kernel_mapping(builder);
 		return;
 	}
-	file = files_find(builder->lookup->files, frame->file);
+	file = files_find(builder->resolver->files, frame->file);
 	if (!file)
 		return;
 	if (file->parsed)
@@ -316,16 +321,16 @@ static void describe(struct builder *builder, const struct frame *frame,
 
 static void add_main_mapping(struct builder *builder)
 {
-	const struct file *file = files_find(builder->lookup->files, builder->profile->main_file);
+	const struct file *file = files_find(builder->resolver->files, builder->profile->main_file);
 
 	if (file && file->parsed && file->elf.segment_nr)
 		file_mapping(builder, file, file->elf.segment[0].offset, true);
 }
 
-void lookup_names(const struct lookup *lookup, const struct profile *profile,
-		  struct pprof_names *ret_names)
+void symbol_resolver_names(const struct symbol_resolver *resolver, const struct profile *profile,
+			   struct pprof_names *ret_names)
 {
-	struct builder builder = { .lookup = lookup, .profile = profile };
+	struct builder builder = { .resolver = resolver, .profile = profile };
 
 	builder.location = xcalloc(profile->frame_nr, sizeof(*builder.location));
 	for (size_t i = 0; i < profile->frame_nr; i++)

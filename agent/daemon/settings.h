@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AGENT_SETTINGS_H
-#define AGENT_SETTINGS_H
+#ifndef AGENT_DAEMON_SETTINGS_H
+#define AGENT_DAEMON_SETTINGS_H
 
 /* What rubato-agent is told: its flags and, with the same names, its config file. */
 

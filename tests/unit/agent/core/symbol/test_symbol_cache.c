@@ -8,43 +8,44 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/core/symbol/names.h"
+#include "agent/core/symbol/symbol_cache.h"
 #include "agent/core/profile/profile.h"
 
 static void what_was_put_is_found_and_nothing_else(void **state)
 {
-	struct names *names = names_new();
-	struct name name;
+	struct symbol_cache *cache = symbol_cache_new();
+	struct symbol_name name;
 	char text[32];
 
 	(void)state;
 	for (uint32_t i = 0; i < 5000; i++) {
 		snprintf(text, sizeof(text), "function_%u", i / 2);
-		names_put(names, 1 + i % 3, i, &(struct name){ .text = text, .found = i % 2 });
+		symbol_cache_put(cache, 1 + i % 3, i,
+				 &(struct symbol_name){ .text = text, .found = i % 2 });
 	}
 	for (uint32_t i = 0; i < 5000; i++) {
 		snprintf(text, sizeof(text), "function_%u", i / 2);
-		assert_true(names_get(names, 1 + i % 3, i, &name));
+		assert_true(symbol_cache_get(cache, 1 + i % 3, i, &name));
 		assert_string_equal(name.text, text);
 		assert_string_equal(name.system, text);
 		assert_int_equal(name.found, i % 2);
 	}
-	assert_false(names_get(names, 9, 1, &name));
-	assert_false(names_get(names, 1, 5001, &name));
-	names_free(names);
+	assert_false(symbol_cache_get(cache, 9, 1, &name));
+	assert_false(symbol_cache_get(cache, 1, 5001, &name));
+	symbol_cache_free(cache);
 }
 
 static void too_many_are_forgotten_and_never_more_than_the_bound_is_kept(void **state)
 {
-	struct names *names = names_new();
+	struct symbol_cache *cache = symbol_cache_new();
 
 	(void)state;
-	for (uint32_t i = 0; i < 2 * NAMES_HARD * NAMES_MAX; i++)
-		names_put(names, 2, i, &(struct name){ .text = "f" });
-	assert_int_equal(names_nr(names), NAMES_HARD * NAMES_MAX);
-	names_trim(names);
-	assert_int_equal(names_nr(names), 0);
-	names_free(names);
+	for (uint32_t i = 0; i < 2 * SYMBOL_CACHE_HARD * SYMBOL_CACHE_MAX; i++)
+		symbol_cache_put(cache, 2, i, &(struct symbol_name){ .text = "f" });
+	assert_int_equal(symbol_cache_nr(cache), SYMBOL_CACHE_HARD * SYMBOL_CACHE_MAX);
+	symbol_cache_trim(cache);
+	assert_int_equal(symbol_cache_nr(cache), 0);
+	symbol_cache_free(cache);
 }
 
 static void equal_stacks_are_one_row_and_the_sum_is_kept(void **state)

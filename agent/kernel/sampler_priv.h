@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AGENT_KERNEL_SAMPLER_IMPL_H
-#define AGENT_KERNEL_SAMPLER_IMPL_H
+#ifndef AGENT_KERNEL_SAMPLER_PRIV_H
+#define AGENT_KERNEL_SAMPLER_PRIV_H
 
 /* What the files of the sampler share; nobody else includes this.
  *
@@ -17,7 +17,7 @@
 struct sampler_bpf;
 
 /* What the maps hold, or shall hold. */
-struct rows {
+struct map_rows {
 	struct prof_class cls[PROF_CLASSES];
 	struct want_cgroup *cgroup; /* sorted by id */
 	size_t cgroup_nr;
@@ -36,7 +36,7 @@ struct sampler {
 	struct ring_buffer *ring;
 	struct sampler_events events;
 	void *ctx;
-	struct rows applied;
+	struct map_rows applied;
 	struct cpu_event *cpu; /* ascending */
 	size_t cpu_nr;
 	uint32_t base_hz; /* at which they run */
@@ -51,7 +51,7 @@ must_check int sampler_load(struct sampler *sampler, const struct sampler_option
 			    struct err *err);
 
 /* --- sampler_rows.c --- */
-void rows_release(struct rows *rows);
+void map_rows_release(struct map_rows *rows);
 
 /* --- sampler_cpus.c --- */
 /* Make the events those of the online CPUs, at base_hz.  All or nothing: on failure the old ones

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/settings.h"
+#include "agent/daemon/settings.h"
 
 #include "bpf/sampler.h"
 #include "lib/core/limits.h"

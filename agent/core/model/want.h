@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_CORE_MODEL_WANT_H
+#define AGENT_CORE_MODEL_WANT_H
+
+/* What the BPF maps shall hold: made by agent/core/plan/resolve.h, written by agent/kernel/sampler.h.  Plain data. */
+
+#include "bpf/sampler.h"
+#include "lib/core/base.h"
+#include "lib/core/limits.h"
+
+#define WANT_ID_MAX (LIMIT_PLAN_ID_BYTES + 1)
+
+struct want_class {
+	char id[WANT_ID_MAX]; /* the plan's class id; "" in rows 0 and 1, PROF_CLASS_UNKNOWN and _OUTSIDE */
+	uint32_t rate_hz;
+	uint32_t caps;
+	bool clamped; /* by the local ceiling */
+	bool used;    /* a row that no class holds any more is off, and free for the next */
+};
+
+struct want_cgroup {
+	uint64_t id;
+	uint32_t slot, cls;
+};
+
+struct want {
+	struct want_class cls[PROF_CLASSES];
+	size_t cls_nr;		    /* rows in use are below this */
+	struct want_cgroup *cgroup; /* sorted by id */
+	size_t cgroup_nr;
+	uint32_t base_hz; /* 53, 107 or 211: the prime above the highest rate in use */
+};
+
+void want_release(struct want *want);
+
+#endif
