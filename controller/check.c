@@ -131,13 +131,13 @@ static int report(const struct check *check, const struct source_files *files, F
 
 int check_source(const char *path, FILE *out, struct err *err)
 {
-	static const struct source_sink sink = { .apply = on_apply, .remove = on_remove };
 	struct check check = {
 		.store = store_new(),
 		.compiler = compiler_new(NULL),
 		.now_ns = now_boot_ns(),
 	};
-	struct source_files *files = source_files_new(path, &sink, &check);
+	const struct source_sink sink = { .ctx = &check, .apply = on_apply, .remove = on_remove };
+	struct source_files *files = source_files_new(path, &sink);
 	int r = source_files_scan(files, false, check.now_ns, now_wall_ns(), err);
 
 	if (r >= 0) {

@@ -206,20 +206,21 @@ static int start_source(struct daemon *daemon, struct err *err)
 		.metrics = daemon->metrics,
 	};
 
+	const struct source_sink sink = reconcile_sink(daemon->reconcile);
 	struct source_files_counts counts;
 	int r;
 
 	if (daemon->kube) {
-		kube_source_start(daemon->kube, daemon->reconcile, on_known, daemon);
+		reconcile_set_notes(daemon->reconcile, kube_source_note, daemon->kube);
+		kube_source_start(daemon->kube, &sink, on_known, daemon);
 		return 0;
 	}
-	r = source_dir_new(&daemon->loop, &options, &reconcile_source_events, daemon->reconcile,
-			   &daemon->source, err);
+	r = source_dir_new(&daemon->loop, &options, &sink, &daemon->source, err);
 	if (r < 0)
 		return r;
 	source_files_count(source_dir_files(daemon->source), &counts);
 	if (!counts.refused)
-		reconcile_source_complete(daemon->reconcile);
+		sink.complete(sink.ctx);
 	log_info("manifests are read", LOG_STR("source", daemon->settings->source),
 		 LOG_UINT("objects", counts.objects), LOG_UINT("refused", counts.refused));
 	return 0;

@@ -109,9 +109,9 @@ static void on_run_timer(uv_timer_t *timer)
 	reconcile_status_all(reconcile);
 }
 
-void reconcile_stored_later(struct reconcile *reconcile, enum object_kind kind, const char *ns,
-			    const char *name)
+void reconcile_stored_later(void *ctx, enum object_kind kind, const char *ns, const char *name)
 {
+	struct reconcile *reconcile = ctx;
 	const struct object *object = store_find(reconcile->store, kind, ns, name);
 
 	/* Thousands may be stored in one turn of the loop; one run does for all. */

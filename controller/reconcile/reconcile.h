@@ -11,11 +11,10 @@
  */
 
 #include "controller/core/compile/compile.h"
+#include "controller/core/source/source_sink.h"
 #include "controller/core/source/status_store.h"
 #include "controller/core/status/kube_event.h"
 #include "controller/hub/hub.h"
-#include "controller/source/source_dir.h"
-#include "kube/core/key_set.h"
 #include "lib/core/base.h"
 
 struct metrics;
@@ -40,28 +39,14 @@ void reconcile_set_notes(struct reconcile *reconcile,
 				      const struct object *object, const char *text),
 			 void *ctx);
 
-/* For source_dir_new() and hub_new(), with the reconcile as their ctx. */
-extern const struct source_dir_events reconcile_source_events;
+/* Where the source puts what it reads. */
+struct source_sink reconcile_sink(struct reconcile *reconcile);
+
+/* For hub_new(), with the reconcile as its ctx. */
 extern const struct hub_events reconcile_hub_events;
 
 /* What is known of the cluster. */
 const struct store *reconcile_store(const struct reconcile *reconcile);
-
-/* The newest generation of a policy cannot be used (object_from_json()); `outline` (object_outline(), taken
- * over) is whose.  What was good of it before stays in force, and its status says so. */
-void reconcile_refuse(struct reconcile *reconcile, struct object *outline, const char *why);
-
-/* A status that was on its way is stored: a boost that waited for it begins in the next turn of the loop. */
-void reconcile_stored_later(struct reconcile *reconcile, enum object_kind kind, const char *ns,
-			    const char *name);
-
-/* Remove objects of the kind that are not in `keep`, as the source would: pods some thousands at a time, others all at
- * once.  True when that was the last of them; else to be called again, before any other pod changes. */
-bool reconcile_sweep(struct reconcile *reconcile, enum object_kind kind, const struct key_set *keep,
-		     struct sweep_at *at);
-
-/* All manifests were read and none is refused: statuses of objects that are no more can go. */
-void reconcile_source_complete(struct reconcile *reconcile);
 
 /* False, with the reason, while statuses cannot be written. */
 bool reconcile_ok(const struct reconcile *reconcile, struct err *ret_why);

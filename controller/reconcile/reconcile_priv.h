@@ -44,6 +44,11 @@ void reconcile_now(const struct reconcile *reconcile, struct instant *ret_now);
 void reconcile_run(struct reconcile *reconcile);
 void reconcile_remove(struct reconcile *reconcile, enum object_kind kind, const char *ns,
 		      const char *name);
+/* source_sink.sweep(), with a struct reconcile as ctx. */
+bool reconcile_sweep(void *ctx, enum object_kind kind, const struct key_set *keep,
+		     struct sweep_at *at);
+/* source_sink.stored(): a boost that waited for it begins in the next turn of the loop. */
+void reconcile_stored_later(void *ctx, enum object_kind kind, const char *ns, const char *name);
 
 /* Start, restore, clamp and store the clocks of boosts. */
 void reconcile_clocks(struct reconcile *reconcile, const struct instant *now);

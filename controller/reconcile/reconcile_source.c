@@ -78,8 +78,9 @@ static void on_apply(void *ctx, struct manifest_doc *doc)
 	compiler_touch(reconcile->compiler, reconcile->store, &touch);
 }
 
-void reconcile_refuse(struct reconcile *reconcile, struct object *outline, const char *why)
+static void on_refuse(void *ctx, struct object *outline, const char *why)
 {
+	struct reconcile *reconcile = ctx;
 	struct tracked *item =
 		tracked_find_or_add(&reconcile->tracked, outline->kind, outline->ns, outline->name);
 
@@ -122,12 +123,23 @@ static void on_settled(void *ctx)
 	reconcile_status_all(ctx);
 }
 
-const struct source_dir_events reconcile_source_events = {
-	.sink = { .apply = on_apply, .remove = on_remove },
-	.settled = on_settled,
-};
-
-void reconcile_source_complete(struct reconcile *reconcile)
+static void on_complete(void *ctx)
 {
+	struct reconcile *reconcile = ctx;
+
 	reconcile->statuses.ops->sweep(reconcile->statuses.ctx);
+}
+
+struct source_sink reconcile_sink(struct reconcile *reconcile)
+{
+	return (struct source_sink){
+		.ctx = reconcile,
+		.apply = on_apply,
+		.remove = on_remove,
+		.refuse = on_refuse,
+		.sweep = reconcile_sweep,
+		.settled = on_settled,
+		.complete = on_complete,
+		.stored = reconcile_stored_later,
+	};
 }

@@ -118,9 +118,11 @@ static bool sweep_pods(struct reconcile *reconcile, const struct key_set *keep, 
 	return false;
 }
 
-bool reconcile_sweep(struct reconcile *reconcile, enum object_kind kind, const struct key_set *keep,
+bool reconcile_sweep(void *ctx, enum object_kind kind, const struct key_set *keep,
 		     struct sweep_at *at)
 {
+	struct reconcile *reconcile = ctx;
+
 	if (kind == OBJECT_POD)
 		return sweep_pods(reconcile, keep, at);
 	sweep_all(reconcile, kind, keep);

@@ -9,7 +9,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "controller/reconcile/reconcile.h"
 #include "controller/status/kube_notes.h"
 #include "controller/status/kube_status.h"
 #include "kube/core/proxy.h"
@@ -38,7 +37,7 @@ struct kube_source {
 	struct kube_http *http;
 	struct kube_status *status;
 	struct kube_notes *notes;
-	struct reconcile *reconcile;
+	struct source_sink sink;
 	struct kube_watch *watch[ARRAY_SIZE(resource)];
 	int64_t watch_timeout_s;
 	bool complete; /* all have been in sync */
@@ -128,7 +127,7 @@ static void on_apply(void *ctx, struct object *object, const json_t *status)
 
 	if (object->kind == OBJECT_POLICY || object->kind == OBJECT_CLUSTER_POLICY)
 		kube_status_learn(source->status, object, status);
-	reconcile_source_events.sink.apply(source->reconcile, &doc);
+	source->sink.apply(source->sink.ctx, &doc);
 }
 
 static void on_refuse(void *ctx, struct object *outline, const json_t *status, const char *why)
@@ -136,14 +135,14 @@ static void on_refuse(void *ctx, struct object *outline, const json_t *status, c
 	struct kube_source *source = ctx;
 
 	kube_status_learn(source->status, outline, status);
-	reconcile_refuse(source->reconcile, outline, why);
+	source->sink.refuse(source->sink.ctx, outline, why);
 }
 
 static void on_remove(void *ctx, enum object_kind kind, const char *ns, const char *name)
 {
 	struct kube_source *source = ctx;
 
-	reconcile_source_events.sink.remove(source->reconcile, kind, ns, name);
+	source->sink.remove(source->sink.ctx, kind, ns, name);
 }
 
 static bool on_sweep(void *ctx, enum object_kind kind, const struct key_set *keep,
@@ -151,7 +150,7 @@ static bool on_sweep(void *ctx, enum object_kind kind, const struct key_set *kee
 {
 	struct kube_source *source = ctx;
 
-	return reconcile_sweep(source->reconcile, kind, keep, at);
+	return source->sink.sweep(source->sink.ctx, kind, keep, at);
 }
 
 /* Nothing is compiled before everything is known: a plan without the pods would end their boosts. */
@@ -160,7 +159,7 @@ static void on_settled(void *ctx)
 	struct kube_source *source = ctx;
 
 	if (source->complete)
-		reconcile_source_events.settled(source->reconcile);
+		source->sink.settled(source->sink.ctx);
 }
 
 static void on_synced(void *ctx, enum object_kind kind)
@@ -176,7 +175,7 @@ static void on_synced(void *ctx, enum object_kind kind)
 		source->complete = true;
 		source->known(source->known_ctx);
 	}
-	reconcile_source_complete(source->reconcile);
+	source->sink.complete(source->sink.ctx);
 }
 
 static const struct kube_watch_events events = {
@@ -193,7 +192,7 @@ static void on_stored(void *ctx, enum object_kind kind, const char *ns, const ch
 	struct kube_source *source = ctx;
 
 	if (source->complete)
-		reconcile_stored_later(source->reconcile, kind, ns, name);
+		source->sink.stored(source->sink.ctx, kind, ns, name);
 }
 
 /* --- life --- */
@@ -229,7 +228,7 @@ struct kube_http *kube_source_http(const struct kube_source *source)
 	return source->http;
 }
 
-void kube_source_start(struct kube_source *source, struct reconcile *reconcile,
+void kube_source_start(struct kube_source *source, const struct source_sink *sink,
 		       void (*known)(void *ctx), void *ctx)
 {
 	const struct kube_config *config = kube_http_config(source->http);
@@ -238,8 +237,7 @@ void kube_source_start(struct kube_source *source, struct reconcile *reconcile,
 
 	log_info("Kubernetes API", LOG_STR("server", config->server),
 		 LOG_STR("context", config->context), LOG_STR("proxy", shown));
-	source->reconcile = reconcile;
-	reconcile_set_notes(reconcile, kube_notes_add, source->notes);
+	source->sink = *sink;
 	source->known = known;
 	source->known_ctx = ctx;
 	for (size_t i = 0; i < ARRAY_SIZE(resource); i++) {
@@ -247,6 +245,14 @@ void kube_source_start(struct kube_source *source, struct reconcile *reconcile,
 						  source, source->metrics);
 		kube_watch_set_timeout(source->watch[i], source->watch_timeout_s);
 	}
+}
+
+void kube_source_note(void *ctx, enum kube_event_what what, const struct object *object,
+		      const char *text)
+{
+	struct kube_source *source = ctx;
+
+	kube_notes_add(source->notes, what, object, text);
 }
 
 void kube_source_close(struct kube_source *source)

@@ -5,7 +5,9 @@
 /* The Kubernetes API as the source of all objects and the store of all statuses: the counterpart of
  * source_dir.h and status_dir.h. */
 
+#include "controller/core/source/source_sink.h"
 #include "controller/core/source/status_store.h"
+#include "controller/core/status/kube_event.h"
 #include "kube/core/kubeconfig.h"
 #include "lib/core/base.h"
 #include "lib/core/err.h"
@@ -13,7 +15,6 @@
 struct kube_http;
 struct kube_source;
 struct metrics;
-struct reconcile;
 struct uv_loop_s;
 
 /* Find the API: `path` (a list with colons, NULL: $KUBECONFIG) or, when there is neither, the pod we are
@@ -33,10 +34,14 @@ struct status_store kube_source_store(struct kube_source *source);
 /* The connection; it is there until kube_source_close(). */
 struct kube_http *kube_source_http(const struct kube_source *source);
 
-/* Follow all resources and tell `reconcile`, which must outlive the source.  `known` is called once, when
- * everything has been read for the first time, before the first plan is made. */
-void kube_source_start(struct kube_source *source, struct reconcile *reconcile,
+/* Follow all resources and tell `sink` (copied; its ctx must outlive the source).  `known` is called once, when
+ * everything has been read for the first time, before anything has settled. */
+void kube_source_start(struct kube_source *source, const struct source_sink *sink,
 		       void (*known)(void *ctx), void *ctx);
+
+/* Tell it as an Event, with a struct kube_source as ctx: for reconcile_set_notes(). */
+void kube_source_note(void *ctx, enum kube_event_what what, const struct object *object,
+		      const char *text);
 
 /* Stop; the memory goes when the loop has run its close callbacks.  After reconcile_close() no status is
  * put any more. */

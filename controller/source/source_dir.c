@@ -20,8 +20,7 @@
 
 struct source_dir {
 	char *path;
-	struct source_dir_events events;
-	void *ctx;
+	struct source_sink sink;
 	struct source_files *files;
 	int inotify, watch; /* watch -1 = the directory is missing */
 	dev_t dev;	    /* of the directory that is watched */
@@ -156,7 +155,7 @@ static void run(struct source_dir *dir)
 		more = source_files_read(dir->files, now_boot_ns(), READ_BUDGET_NS);
 		source_files_count(dir->files, &after);
 		if (after.reads != before.reads || after.files != before.files)
-			dir->events.settled(dir->ctx);
+			dir->sink.settled(dir->sink.ctx);
 	}
 	count(dir);
 	rearm(dir, more);
@@ -274,16 +273,14 @@ static void make_metrics(struct source_dir *dir, struct metrics *m)
 }
 
 int source_dir_new(struct uv_loop_s *loop, const struct source_dir_options *options,
-		   const struct source_dir_events *events, void *ctx, struct source_dir **ret_dir,
-		   struct err *err)
+		   const struct source_sink *sink, struct source_dir **ret_dir, struct err *err)
 {
 	struct source_dir *dir = xcalloc(1, sizeof(*dir));
 	int r;
 
 	dir->path = xstrdup(options->path);
-	dir->events = *events;
-	dir->ctx = ctx;
-	dir->files = source_files_new(options->path, &events->sink, ctx);
+	dir->sink = *sink;
+	dir->files = source_files_new(options->path, sink);
 	dir->watch = -1;
 	dir->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	r = dir->inotify < 0 ? -errno : watch(dir);
@@ -302,7 +299,7 @@ int source_dir_new(struct uv_loop_s *loop, const struct source_dir_options *opti
 	while (source_files_read(dir->files, now_boot_ns(), READ_BUDGET_NS))
 		;
 	count(dir);
-	dir->events.settled(dir->ctx);
+	dir->sink.settled(dir->sink.ctx);
 	rearm(dir, false);
 	*ret_dir = dir;
 	return 0;

@@ -25,17 +25,11 @@ struct source_dir_options {
 	struct metrics *metrics; /* may be NULL */
 };
 
-struct source_dir_events {
-	struct source_sink sink; /* reread is not used */
-	/* All changes that came together have been told. */
-	void (*settled)(void *ctx);
-};
-
-/* Read everything, tell it (settled() too), and follow.
+/* Read everything, tell it to `sink` (apply, remove, settled; copied), and follow.
  * -ENOENT, -ENOTDIR, -EMFILE, ... with a sentence. */
 must_check int source_dir_new(struct uv_loop_s *loop, const struct source_dir_options *options,
-			      const struct source_dir_events *events, void *ctx,
-			      struct source_dir **ret_dir, struct err *err);
+			      const struct source_sink *sink, struct source_dir **ret_dir,
+			      struct err *err);
 
 /* Stop; the memory goes when the loop has run its close callbacks. */
 void source_dir_close(struct source_dir *dir);

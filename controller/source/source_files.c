@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "controller/core/source/source_set.h"
 #include "controller/core/source/source_table.h"
 #include "lib/core/limits.h"
 #include "lib/fs.h"
@@ -15,7 +16,6 @@
 struct source_files {
 	char *path;
 	struct source_sink sink;
-	void *ctx;
 	struct source_set *set;
 	struct source_table table;
 	uint64_t reads;
@@ -331,14 +331,14 @@ static void on_apply(void *ctx, struct manifest_doc *doc)
 {
 	struct source_files *files = ctx;
 
-	files->sink.apply(files->ctx, doc);
+	files->sink.apply(files->sink.ctx, doc);
 }
 
 static void on_remove(void *ctx, enum object_kind kind, const char *ns, const char *name)
 {
 	struct source_files *files = ctx;
 
-	files->sink.remove(files->ctx, kind, ns, name);
+	files->sink.remove(files->sink.ctx, kind, ns, name);
 }
 
 static void on_reread(void *ctx, const char *name)
@@ -349,9 +349,9 @@ static void on_reread(void *ctx, const char *name)
 		file->must_read = true;
 }
 
-struct source_files *source_files_new(const char *path, const struct source_sink *sink, void *ctx)
+struct source_files *source_files_new(const char *path, const struct source_sink *sink)
 {
-	static const struct source_sink own = {
+	static const struct source_set_events own = {
 		.apply = on_apply,
 		.remove = on_remove,
 		.reread = on_reread,
@@ -360,7 +360,6 @@ struct source_files *source_files_new(const char *path, const struct source_sink
 
 	files->path = xstrdup(path);
 	files->sink = *sink;
-	files->ctx = ctx;
 	files->set = source_set_new(&own, files);
 	return files;
 }

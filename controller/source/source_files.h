@@ -8,7 +8,7 @@
  * *.yaml, *.yml and *.json, neither hidden nor in subdirectories.  A refused file's last good state
  * stays in force; other files are not affected.  A refusal is logged once, and so is its end. */
 
-#include "controller/core/source/source_set.h"
+#include "controller/core/source/source_sink.h"
 #include "lib/core/base.h"
 #include "lib/core/err.h"
 
@@ -19,8 +19,8 @@ struct source_files_counts {
 	uint64_t reads; /* since the start */
 };
 
-/* `path` is copied.  The sink is called from source_files_read() only; its reread() is not used. */
-struct source_files *source_files_new(const char *path, const struct source_sink *sink, void *ctx);
+/* `path` and `sink` are copied.  Of the sink apply and remove are called, from source_files_read() only. */
+struct source_files *source_files_new(const char *path, const struct source_sink *sink);
 void source_files_free(struct source_files *files);
 
 /* Is that the name of a manifest? */

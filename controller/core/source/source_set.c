@@ -30,7 +30,7 @@ struct file {
 };
 
 struct source_set {
-	struct source_sink sink;
+	struct source_set_events events;
 	void *ctx;
 	void *entries; /* tsearch(3) by key */
 	void *files;   /* by name */
@@ -174,7 +174,7 @@ static void give_up(struct source_set *set, struct slot *entry, struct file *fil
 	remove_claim(entry, file);
 	if (entry->claim_nr) {
 		if (settle(entry) && owned)
-			set->sink.reread(set->ctx, entry->owner->name);
+			set->events.reread(set->ctx, entry->owner->name);
 		return;
 	}
 	if (entry->orphan)
@@ -231,7 +231,7 @@ int source_set_put(struct source_set *set, const char *name, struct manifest *ma
 	for (size_t i = 0; i < file->entry_nr; i++) {
 		settle(file->entry[i]);
 		if (file->entry[i]->owner == file)
-			set->sink.apply(set->ctx, &manifest->doc[i]);
+			set->events.apply(set->ctx, &manifest->doc[i]);
 	}
 	return 0;
 }
@@ -245,7 +245,7 @@ void source_set_leave(struct source_set *set, const char *name)
 	file->leaving = true;
 	for (size_t i = 0; i < file->entry_nr; i++)
 		if (settle(file->entry[i]))
-			set->sink.reread(set->ctx, file->entry[i]->owner->name);
+			set->events.reread(set->ctx, file->entry[i]->owner->name);
 }
 
 void source_set_drop(struct source_set *set, const char *name)
@@ -268,7 +268,7 @@ void source_set_sweep(struct source_set *set)
 		entry->orphan = false;
 		if (entry->claim_nr)
 			continue;
-		set->sink.remove(set->ctx, entry->kind, entry->ns, entry->name);
+		set->events.remove(set->ctx, entry->kind, entry->ns, entry->name);
 		tdelete(entry, &set->entries, entry_order);
 		set->entry_nr--;
 		entry_free(entry);
@@ -301,11 +301,11 @@ size_t source_set_object_nr(const struct source_set *set)
 	return set->entry_nr;
 }
 
-struct source_set *source_set_new(const struct source_sink *sink, void *ctx)
+struct source_set *source_set_new(const struct source_set_events *events, void *ctx)
 {
 	struct source_set *set = xcalloc(1, sizeof(*set));
 
-	set->sink = *sink;
+	set->events = *events;
 	set->ctx = ctx;
 	return set;
 }

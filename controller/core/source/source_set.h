@@ -14,7 +14,7 @@
 struct source_set;
 
 /* What came of a change.  Not to be changed from within: do not call the set. */
-struct source_sink {
+struct source_set_events {
 	/* Take `doc->object` over (TAKE_PTR): this is how the object shall be. */
 	void (*apply)(void *ctx, struct manifest_doc *doc);
 	/* No file defines it any more. */
@@ -23,7 +23,7 @@ struct source_sink {
 	void (*reread)(void *ctx, const char *file);
 };
 
-struct source_set *source_set_new(const struct source_sink *sink, void *ctx);
+struct source_set *source_set_new(const struct source_set_events *events, void *ctx);
 void source_set_free(struct source_set *set);
 
 /* `file` says this now: what it owns is applied; what it alone defined and does not any more goes at

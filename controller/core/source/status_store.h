@@ -16,8 +16,8 @@ struct status_store_ops {
 	void (*identify)(void *ctx, struct manifest_doc *doc, int64_t now_wall_s);
 	/* What is stored, or NULL; borrowed until the next call for the object. */
 	const json_t *(*get)(void *ctx, const struct object *object);
-	/* Store it.  0: it is stored.  -EINPROGRESS: it is on its way, and reconcile_stored_later() tells when
-	 * it is stored; a later put for the same object replaces it.  Else what was stored stays. */
+	/* Store it.  0: it is stored.  -EINPROGRESS: it is on its way, and source_sink.stored() tells when it is
+	 * stored; a later put for the same object replaces it.  Else what was stored stays. */
 	int (*put)(void *ctx, const struct object *object, json_t *status, struct err *err);
 	/* The object is no more. */
 	void (*remove)(void *ctx, enum object_kind kind, const char *ns, const char *name);

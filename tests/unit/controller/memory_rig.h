@@ -202,25 +202,28 @@ static inline json_t *rig_policy(const char *uid, int64_t generation, const char
 /* It comes, good or not; `json` is released.  What follows has settled when this returns. */
 static inline void rig_comes(struct rig *rig, json_t *json)
 {
+	const struct source_sink sink = reconcile_sink(rig->reconcile);
 	struct manifest_doc doc = { .has_created = true };
 	struct object *outline = NULL;
 	struct err err = ERR_INIT;
 
 	if (object_from_json(json, &doc.object, &err) == 0)
-		reconcile_source_events.sink.apply(rig->reconcile, &doc);
+		sink.apply(sink.ctx, &doc);
 	else if (object_outline(json, OBJECT_POLICY, &outline) == 0)
-		reconcile_refuse(rig->reconcile, outline, err.text);
+		sink.refuse(sink.ctx, outline, err.text);
 	else
 		abort();
 	json_decref(json);
-	reconcile_source_events.settled(rig->reconcile);
+	sink.settled(sink.ctx);
 	rig_run(rig, 20);
 }
 
 static inline void rig_goes(struct rig *rig)
 {
-	reconcile_source_events.sink.remove(rig->reconcile, OBJECT_POLICY, "payments", "p");
-	reconcile_source_events.settled(rig->reconcile);
+	const struct source_sink sink = reconcile_sink(rig->reconcile);
+
+	sink.remove(sink.ctx, OBJECT_POLICY, "payments", "p");
+	sink.settled(sink.ctx);
 	rig_run(rig, 20);
 }
 

@@ -109,14 +109,16 @@ static inline void rig_init(struct source_rig *rig)
 
 static inline void rig_follow(struct source_rig *rig)
 {
-	static const struct source_dir_events events = {
-		.sink = { .apply = rig_on_apply, .remove = rig_on_remove },
+	const struct source_sink sink = {
+		.ctx = rig,
+		.apply = rig_on_apply,
+		.remove = rig_on_remove,
 		.settled = rig_on_settled,
 	};
 	const struct source_dir_options options = { .path = rig->dir };
 	struct err err = ERR_INIT;
 
-	if (source_dir_new(&rig->loop, &options, &events, rig, &rig->source, &err) < 0) {
+	if (source_dir_new(&rig->loop, &options, &sink, &rig->source, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
 		abort();
 	}

@@ -250,12 +250,13 @@ static void a_limit_that_comes_later_shortens_a_running_boost_without_a_gap(void
 				  PROFILING_API_VERSION, "kind", "ClusterProfilingPolicy",
 				  "metadata", "name", "limit", "uid", "u9", "generation",
 				  (json_int_t)1, "spec", "limits", "maxDuration", "20s");
+	const struct source_sink sink = reconcile_sink(rig->reconcile);
 	struct manifest_doc doc = { .object = world_object(limit), .has_created = true };
 
 	rig_comes(rig, rig_policy("u1", 1, BOOST));
 	rig->on_its_way = true;
-	reconcile_source_events.sink.apply(rig->reconcile, &doc);
-	reconcile_source_events.settled(rig->reconcile);
+	sink.apply(sink.ctx, &doc);
+	sink.settled(sink.ctx);
 	assert_int_equal(rig_metric(rig, "rubato_controller_boosts_active"), 1);
 	rig_run(rig, 20);
 	assert_int_equal(count(rig, KUBE_EVENT_RESTORED), 0);

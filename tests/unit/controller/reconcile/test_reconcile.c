@@ -30,6 +30,7 @@ static void start(struct rig *rig)
 {
 	struct source_dir_options options = { .path = rig->files.dir };
 	struct status_store statuses;
+	struct source_sink sink;
 	struct err err = ERR_INIT;
 
 	rig->metrics = options.metrics = metrics_new();
@@ -37,8 +38,8 @@ static void start(struct rig *rig)
 		fail_msg("%s", err.text);
 	statuses = status_dir_store(rig->status_dir);
 	rig->reconcile = reconcile_new(&rig->files.loop, NULL, &statuses, rig->metrics);
-	if (source_dir_new(&rig->files.loop, &options, &reconcile_source_events, rig->reconcile,
-			   &rig->source, &err) < 0)
+	sink = reconcile_sink(rig->reconcile);
+	if (source_dir_new(&rig->files.loop, &options, &sink, &rig->source, &err) < 0)
 		fail_msg("%s", err.text);
 }
 

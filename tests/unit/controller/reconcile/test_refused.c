@@ -174,11 +174,12 @@ static void a_missed_deletion_is_made_up_for_even_when_it_never_was_good(void **
 {
 	const struct key_set nobody = { 0 };
 	struct rig *rig = *state;
+	const struct source_sink sink = reconcile_sink(rig->reconcile);
 	struct sweep_at at = { 0 };
 
 	rig_comes(rig, rig_policy("u1", 3, BAD));
-	assert_true(reconcile_sweep(rig->reconcile, OBJECT_POLICY, &nobody, &at));
-	reconcile_source_events.settled(rig->reconcile);
+	assert_true(sink.sweep(sink.ctx, OBJECT_POLICY, &nobody, &at));
+	sink.settled(sink.ctx);
 	assert_int_equal(
 		rig_metric(rig, "rubato_controller_policies_refused{kind=\"ProfilingPolicy\"}"), 0);
 }
