@@ -4,8 +4,8 @@
 
 /* A credential plugin of a kubeconfig, run once, without waiting for it. */
 
-#include "kube/core/exec_credential.h"
-#include "kube/core/kubeconfig.h"
+#include "kube/core/config/exec_credential.h"
+#include "kube/core/config/kubeconfig.h"
 #include "lib/core/base.h"
 #include "lib/core/err.h"
 

@@ -7,7 +7,7 @@
 #include "controller/core/identity/identity.h"
 #include "controller/hub/hub.h"
 #include "controller/reconcile/reconcile.h"
-#include "kube/kube_http.h"
+#include "kube/http.h"
 #include "lib/fs.h"
 #include "lib/log.h"
 #include "lib/loop.h"

@@ -11,9 +11,9 @@
 
 #include "controller/status/kube_notes.h"
 #include "controller/status/kube_status.h"
-#include "kube/core/proxy.h"
-#include "kube/kube_http.h"
-#include "kube/watch/kube_watch.h"
+#include "kube/core/config/proxy.h"
+#include "kube/http.h"
+#include "kube/reflector/reflector.h"
 #include "lib/core/limits.h"
 #include "lib/fs.h"
 #include "lib/log.h"

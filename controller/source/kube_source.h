@@ -8,7 +8,7 @@
 #include "controller/core/source/source_sink.h"
 #include "controller/core/source/status_store.h"
 #include "controller/core/status/kube_event.h"
-#include "kube/core/kubeconfig.h"
+#include "kube/core/config/kubeconfig.h"
 #include "lib/core/base.h"
 #include "lib/core/err.h"
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "kube/kube_http.h"
+#include "kube/http.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/observe/metrics.h"

@@ -7,7 +7,7 @@
  * again for as long as the object is there and wants it. */
 
 #include "controller/core/source/status_store.h"
-#include "kube/kube_http.h"
+#include "kube/http.h"
 #include "lib/core/base.h"
 
 #define KUBE_FIELD_MANAGER "rubato-controller"

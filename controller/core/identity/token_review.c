@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "kube/core/jwt.h"
+#include "kube/core/config/jwt.h"
 #include "lib/core/json.h"
 
 #define DEPTH_MAX 16

@@ -26,7 +26,7 @@
 #include "controller/core/object/cid.h"
 #include "controller/core/object/clock.h"
 #include "controller/core/object/selector.h"
-#include "kube/core/json_pick.h"
+#include "kube/core/watch/json_pick.h"
 #include "lib/core/base.h"
 #include "lib/core/err.h"
 #include "lib/core/limits.h"

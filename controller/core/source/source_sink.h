@@ -5,7 +5,7 @@
 /* Where a source puts what it reads.  Sources (source_dir.h, kube_source.h) know this and no concrete peer. */
 
 #include "controller/core/object/manifest.h"
-#include "kube/core/key_set.h"
+#include "kube/core/watch/key_set.h"
 #include "lib/core/base.h"
 
 /* A source calls only what it has a use for, and may leave the rest NULL with whom it calls.  None of them may call
