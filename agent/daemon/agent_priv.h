@@ -18,6 +18,7 @@
 #include "agent/kernel/sideband.h"
 #include "agent/sink/sink_file.h"
 #include "agent/symbolize/symbolize.h"
+#include "lib/core/limits.h"
 
 #include <uv.h>
 

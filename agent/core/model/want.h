@@ -6,12 +6,9 @@
 
 #include "bpf/sampler.h"
 #include "lib/core/base.h"
-#include "lib/core/limits.h"
-
-#define WANT_ID_MAX (LIMIT_PLAN_ID_BYTES + 1)
 
 struct want_class {
-	char id[WANT_ID_MAX]; /* the plan's class id; "" in rows 0 and 1, PROF_CLASS_UNKNOWN and _OUTSIDE */
+	char *id; /* the plan's class id, "" for PROF_CLASS_UNKNOWN; NULL in a row that resolve() gave to none */
 	uint32_t rate_hz;
 	uint32_t caps;
 	bool clamped; /* by the local ceiling */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/core/plan/resolve.h"
 
+#include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #define ROW_FIRST 2 /* after PROF_CLASS_UNKNOWN and PROF_CLASS_OUTSIDE */
@@ -109,7 +109,8 @@ static void set_row(struct want *want, size_t row, const char *id, const struct 
 	struct want_class *cls = &want->cls[row];
 	uint32_t max = MIN(ceiling->max_rate_hz, LIMIT_SAMPLE_RATE_HZ);
 
-	snprintf(cls->id, sizeof(cls->id), "%s", id);
+	free(cls->id); /* class "" of the plan comes after the built-in one */
+	cls->id = xstrdup(id);
 	cls->caps = step->caps & ceiling->caps;
 	cls->rate_hz = cls->caps & CAP_CPU_SAMPLING ? MIN(step->rate_hz, max) : 0;
 	cls->clamped = step->rate_hz > max || cls->caps != step->caps;

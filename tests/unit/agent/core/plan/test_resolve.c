@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "agent/core/plan/resolve.h"
+#include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
 #include "tests/unit/agent/plans.h"
 
