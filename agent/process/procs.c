@@ -9,22 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUCKETS 1024
-#define LINES_MAX 70000 /* a process has 65,530 mappings unless the node's owner raised it */
-
-struct mapping {
-	uint64_t start, end;
-	uint64_t offset; /* in the file; for FRAME_NAMED the enum frame_name */
-	uint32_t file;
-};
+#include "agent/process/proc_maps.h"
+#include "lib/core/table.h"
 
 struct proc {
-	struct proc *next; /* in the bucket */
+	struct table_node node; /* by tgid */
+	size_t at;
 	uint32_t tgid;
 	uint64_t mm;
-	struct mapping *mapping; /* by address */
-	size_t mapping_nr;
-	uint32_t main_file;
+	struct proc_maps maps;
 	int64_t read_ns, used_ns;
 	bool missed; /* never read */
 	struct image *image
@@ -33,7 +26,8 @@ struct proc {
 };
 
 struct procs {
-	struct proc *bucket[BUCKETS];
+	struct table by_tgid;
+	struct proc **proc;
 	size_t nr, mapping_nr;
 	int proc_fd;
 	struct files *files;
@@ -68,20 +62,20 @@ uint64_t procs_adopted(const struct procs *procs)
 
 uint32_t procs_main_file(const struct proc *proc)
 {
-	return proc->main_file;
+	return proc->maps.main_file;
 }
 
-/* Unlink and free the process that `link` points to. */
-static void drop(struct procs *procs, struct proc **link)
+static void drop(struct procs *procs, struct proc *proc)
 {
-	struct proc *proc = *link;
+	struct proc *last = procs->proc[--procs->nr];
 
-	*link = proc->next;
-	procs->nr--;
-	procs->mapping_nr -= proc->mapping_nr;
+	procs->proc[proc->at] = last;
+	last->at = proc->at;
+	table_remove(&procs->by_tgid, &proc->node);
+	procs->mapping_nr -= proc->maps.nr;
 	image_put(proc->image[0]);
 	image_put(proc->image[1]);
-	free(proc->mapping);
+	proc_maps_release(&proc->maps);
 	free(proc);
 }
 
@@ -89,119 +83,60 @@ void procs_free(struct procs *procs)
 {
 	if (!procs)
 		return;
-	for (size_t i = 0; i < BUCKETS; i++)
-		while (procs->bucket[i])
-			drop(procs, &procs->bucket[i]);
+	while (procs->nr)
+		drop(procs, procs->proc[0]);
+	table_release(&procs->by_tgid);
+	free(procs->proc);
 	if (procs->proc_fd >= 0)
 		close(procs->proc_fd);
 	free(procs);
 }
 
-static struct proc **bucket_of(struct procs *procs, uint32_t tgid)
+/* The images of one process, the youngest first; hash_u64() is a bijection, so an equal hash is an equal tgid. */
+static struct proc *first_image(const struct procs *procs, uint32_t tgid)
 {
-	return &procs->bucket[tgid % BUCKETS];
+	return TABLE_ENTRY(table_first(&procs->by_tgid, hash_u64(tgid)), struct proc, node);
 }
 
-static struct proc *find(struct procs *procs, uint32_t tgid, uint64_t mm)
+static struct proc *next_image(const struct proc *proc)
 {
-	for (struct proc *proc = *bucket_of(procs, tgid); proc; proc = proc->next)
-		if (proc->tgid == tgid && proc->mm == mm)
-			return proc;
-	return NULL;
+	return TABLE_ENTRY(table_next(&proc->node), struct proc, node);
+}
+
+static struct proc *find(const struct procs *procs, uint32_t tgid, uint64_t mm)
+{
+	struct proc *proc = first_image(procs, tgid);
+
+	while (proc && proc->mm != mm)
+		proc = next_image(proc);
+	return proc;
 }
 
 static void drop_oldest(struct procs *procs, const struct proc *but)
 {
-	struct proc **oldest = NULL;
+	struct proc *oldest = NULL;
 
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct proc **link = &procs->bucket[i]; *link; link = &(*link)->next)
-			if (*link != but && (!oldest || (*link)->used_ns < (*oldest)->used_ns))
-				oldest = link;
+	for (size_t i = 0; i < procs->nr; i++)
+		if (procs->proc[i] != but && (!oldest || procs->proc[i]->used_ns < oldest->used_ns))
+			oldest = procs->proc[i];
 	if (oldest)
 		drop(procs, oldest);
 }
 
-static FILE *open_maps(const struct procs *procs, uint32_t tgid)
-{
-	char path[32];
-	FILE *file;
-	int fd;
-
-	snprintf(path, sizeof(path), "%" PRIu32 "/maps", tgid);
-	fd = openat(procs->proc_fd, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	file = fdopen(fd, "r");
-	if (!file)
-		close(fd);
-	return file;
-}
-
-static struct mapping place_of(struct procs *procs, uint32_t tgid, const struct procmap_line *line)
-{
-	struct file_place place = { .proc_fd = procs->proc_fd, .tgid = tgid, .line = line };
-	struct mapping mapping = { .start = line->start, .end = line->end, .file = FRAME_NAMED };
-
-	mapping.offset = line->kind == PROCMAP_VDSO ? FRAME_VDSO : FRAME_ANON;
-	if (line->kind != PROCMAP_FILE)
-		return mapping;
-	mapping.file = files_get(procs->files, &place);
-	mapping.offset = mapping.file == FRAME_NAMED ? FRAME_UNKNOWN : line->offset;
-	return mapping;
-}
-
-static bool same_file(const struct procs *procs, uint32_t tgid, const struct procmap_line *line)
-{
-	char path[32];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%" PRIu32 "/exe", tgid);
-	return fstatat(procs->proc_fd, path, &st, 0) == 0 && st.st_ino == line->ino;
-}
-
-/* Add the mapping that this line describes, if it is executable. */
-static void take_line(struct procs *procs, struct proc *read, const struct procmap_line *line)
-{
-	uint64_t end = read->mapping_nr ? read->mapping[read->mapping_nr - 1].end : 0;
-	struct mapping *mapping;
-
-	if (!line->executable || line->start < end)
-		return;
-	GROW(read->mapping, read->mapping_nr);
-	mapping = &read->mapping[read->mapping_nr++];
-	*mapping = place_of(procs, read->tgid, line);
-	if (!read->main_file && mapping->file >= FRAME_FILES && same_file(procs, read->tgid, line))
-		read->main_file = mapping->file;
-}
-
-/* Read the mappings; what was there before stays if they cannot be read or there are none any more. */
+/* What was there before stays if they cannot be read or there are none any more. */
 static void read_maps(struct procs *procs, struct proc *proc, int64_t now_ns)
 {
-	cleanup(freep) struct procmap_line *line = xmalloc(sizeof(*line));
-	cleanup(freep) char *text = NULL;
-	struct proc read = { .tgid = proc->tgid, .main_file = proc->main_file };
-	size_t size = 0;
-	FILE *maps = open_maps(procs, proc->tgid);
+	struct proc_maps maps;
 
 	proc->read_ns = now_ns;
-	for (int i = 0; maps && i < LINES_MAX && read.mapping_nr < PROCMAP_MAPPINGS; i++) {
-		ssize_t len = getline(&text, &size, maps);
-
-		if (len < 0)
-			break;
-		if (procmap_parse(text, (size_t)len, line))
-			take_line(procs, &read, line);
-	}
-	if (maps)
-		fclose(maps);
-	if (read.mapping_nr == 0)
+	proc_maps_read(&maps, procs->proc_fd, proc->tgid, procs->files);
+	if (maps.nr == 0)
 		return;
-	free(proc->mapping);
-	procs->mapping_nr += read.mapping_nr - proc->mapping_nr;
-	proc->mapping = xrealloc(read.mapping, read.mapping_nr, sizeof(*read.mapping));
-	proc->mapping_nr = read.mapping_nr;
-	proc->main_file = read.main_file;
+	if (!maps.main_file)
+		maps.main_file = proc->maps.main_file;
+	procs->mapping_nr += maps.nr - proc->maps.nr;
+	proc_maps_release(&proc->maps);
+	proc->maps = maps;
 }
 
 /* Hold what the kernel told of it. */
@@ -212,21 +147,22 @@ static void adopt(struct procs *procs, struct proc *proc)
 	if (!told) {
 		images_get(procs->images, proc->tgid, proc->image);
 		told = proc->image[0] || proc->image[1];
-		procs->adopted += told && proc->mapping_nr == 0;
+		procs->adopted += told && proc->maps.nr == 0;
 	}
-	proc->missed = proc->mapping_nr == 0 && !told;
+	proc->missed = proc->maps.nr == 0 && !told;
 }
 
 static struct proc *add(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns)
 {
-	struct proc *proc = xcalloc(1, sizeof(*proc)), **bucket = bucket_of(procs, tgid);
+	struct proc *proc = xcalloc(1, sizeof(*proc));
 
 	proc->tgid = tgid;
 	proc->mm = mm;
 	proc->used_ns = now_ns;
-	proc->next = *bucket;
-	*bucket = proc;
-	procs->nr++;
+	proc->at = procs->nr;
+	GROW(procs->proc, procs->nr);
+	procs->proc[procs->nr++] = proc;
+	table_add(&procs->by_tgid, &proc->node, hash_u64(tgid));
 	read_maps(procs, proc, now_ns);
 	adopt(procs, proc);
 	procs->missed += proc->missed;
@@ -238,8 +174,8 @@ static struct proc *add(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t
 /* Another image of this process runs now: what /proc shows is not theirs any more. */
 static void mark_others(struct procs *procs, const struct proc *now)
 {
-	for (struct proc *proc = *bucket_of(procs, now->tgid); proc; proc = proc->next)
-		if (proc->tgid == now->tgid && proc != now)
+	for (struct proc *proc = first_image(procs, now->tgid); proc; proc = next_image(proc))
+		if (proc != now)
 			proc->dead = true;
 }
 
@@ -259,8 +195,8 @@ void procs_seen(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns)
 /* A sample of an image that is not known, of a process that is known by another: it has ended. */
 static bool has_later_image(struct procs *procs, uint32_t tgid)
 {
-	for (struct proc *proc = *bucket_of(procs, tgid); proc; proc = proc->next)
-		if (proc->tgid == tgid && !proc->dead)
+	for (const struct proc *proc = first_image(procs, tgid); proc; proc = next_image(proc))
+		if (!proc->dead)
 			return true;
 	return false;
 }
@@ -277,29 +213,12 @@ struct proc *procs_get(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t 
 	return proc->missed ? NULL : proc;
 }
 
-static const struct mapping *find_mapping(const struct proc *proc, uint64_t addr)
-{
-	size_t low = 0, high = proc->mapping_nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (proc->mapping[middle].end <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == proc->mapping_nr || proc->mapping[low].start > addr)
-		return NULL;
-	return &proc->mapping[low];
-}
-
 /* Which of the two it was: the one that has code at the address, the later one first. */
 static struct frame told_frame(struct procs *procs, const struct proc *proc, uint64_t addr)
 {
 	struct frame frame = { .file = FRAME_NAMED };
 
-	frame.addr = proc->mapping_nr == 0 ? FRAME_EXITED : FRAME_UNKNOWN;
+	frame.addr = proc->maps.nr == 0 ? FRAME_EXITED : FRAME_UNKNOWN;
 
 	for (size_t i = 0; i < ARRAY_SIZE(proc->image); i++) {
 		const struct sideband_mapping *found = image_find(proc->image[i], addr);
@@ -320,11 +239,11 @@ static struct frame told_frame(struct procs *procs, const struct proc *proc, uin
 
 struct frame procs_frame(struct procs *procs, struct proc *proc, uint64_t addr, int64_t now_ns)
 {
-	const struct mapping *mapping = find_mapping(proc, addr);
+	const struct proc_mapping *mapping = proc_maps_find(&proc->maps, addr);
 
 	if (!mapping && !proc->dead && now_ns - proc->read_ns >= PROCS_REFRESH_NS) {
 		read_maps(procs, proc, now_ns);
-		mapping = find_mapping(proc, addr);
+		mapping = proc_maps_find(&proc->maps, addr);
 	}
 	if (!mapping)
 		return told_frame(procs, proc, addr);
@@ -338,8 +257,8 @@ struct frame procs_frame(struct procs *procs, struct proc *proc, uint64_t addr, 
 
 static bool maps_file(const struct proc *proc, uint32_t file)
 {
-	for (size_t i = 0; i < proc->mapping_nr; i++)
-		if (proc->mapping[i].file == file)
+	for (size_t i = 0; i < proc->maps.nr; i++)
+		if (proc->maps.mapping[i].file == file)
 			return true;
 	return false;
 }
@@ -348,50 +267,47 @@ void procs_reopen(struct procs *procs, uint32_t file, int64_t now_ns)
 {
 	int tries = 3;
 
-	for (size_t i = 0; i < BUCKETS && tries > 0; i++)
-		for (struct proc *proc = procs->bucket[i]; proc && tries > 0; proc = proc->next) {
-			const struct file *found = files_find(procs->files, file);
+	for (size_t i = 0; i < procs->nr && tries > 0; i++) {
+		const struct file *found = files_find(procs->files, file);
 
-			if (!found || found->fd >= 0 || found->refused)
-				return;
-			if (proc->dead || !maps_file(proc, file))
-				continue;
-			read_maps(procs, proc, now_ns);
-			tries--;
-		}
+		if (!found || found->fd >= 0 || found->refused)
+			return;
+		if (procs->proc[i]->dead || !maps_file(procs->proc[i], file))
+			continue;
+		read_maps(procs, procs->proc[i], now_ns);
+		tries--;
+	}
 }
 
 static void sweep_files(struct procs *procs)
 {
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (const struct proc *proc = procs->bucket[i]; proc; proc = proc->next)
-			for (size_t j = 0; j < proc->mapping_nr; j++) {
-				struct file *file = files_find(procs->files, proc->mapping[j].file);
+	for (size_t i = 0; i < procs->nr; i++) {
+		const struct proc *proc = procs->proc[i];
 
-				if (file)
-					file->mapped = true;
-			}
+		for (size_t j = 0; j < proc->maps.nr; j++) {
+			struct file *file = files_find(procs->files, proc->maps.mapping[j].file);
+
+			if (file)
+				file->mapped = true;
+		}
+	}
 	files_sweep(procs->files);
 }
 
 void procs_reap(struct procs *procs)
 {
-	for (size_t i = 0; i < BUCKETS; i++) {
-		struct proc **link = &procs->bucket[i];
+	/* From the end: what takes the place of one that is dropped has been looked at. */
+	for (size_t i = procs->nr; i-- > 0;) {
+		struct proc *proc = procs->proc[i];
+		struct stat st;
+		char path[16];
 
-		while (*link) {
-			struct stat st;
-			char path[16];
-
-			if ((*link)->dead) {
-				drop(procs, link);
-				continue;
-			}
-			snprintf(path, sizeof(path), "%" PRIu32, (*link)->tgid);
-			(*link)->dead =
-				fstatat(procs->proc_fd, path, &st, 0) < 0 && errno == ENOENT;
-			link = &(*link)->next;
+		if (proc->dead) {
+			drop(procs, proc);
+			continue;
 		}
+		snprintf(path, sizeof(path), "%" PRIu32, proc->tgid);
+		proc->dead = fstatat(procs->proc_fd, path, &st, 0) < 0 && errno == ENOENT;
 	}
 	if (files_nr(procs->files) > FILES_MAX / 2)
 		sweep_files(procs);
