@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/core/table.h"
+
 #define OUT_FIRST 16384
 #define GZIP_WINDOW (MAX_WBITS + 16)
 #define MEM_LEVEL 8
@@ -67,7 +69,7 @@ void pprof_writer_release(struct pprof_writer *writer)
 	deflateEnd(&writer->deflate);
 	free(writer->out);
 	free(writer->text);
-	free(writer->text_slot);
+	array_index_release(&writer->by_text);
 }
 
 void pprof_writer_put(struct pprof_writer *writer, const Pprof__Profile *piece)
@@ -75,48 +77,18 @@ void pprof_writer_put(struct pprof_writer *writer, const Pprof__Profile *piece)
 	pprof__profile__pack_to_buffer(piece, &writer->base);
 }
 
-static uint32_t text_hash(const char *text)
-{
-	uint32_t hash = 2166136261U;
-
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 16777619U;
-	return hash;
-}
-
-static void slots_reserve(struct pprof_writer *writer)
-{
-	if (writer->text_nr * 2 < writer->text_slots)
-		return;
-	writer->text_slots = MAX(256, 2 * writer->text_slots);
-	free(writer->text_slot);
-	writer->text_slot = xcalloc(writer->text_slots, sizeof(*writer->text_slot));
-	for (size_t i = 0; i < writer->text_nr; i++) {
-		size_t at = text_hash(writer->text[i]) & (writer->text_slots - 1);
-
-		while (writer->text_slot[at])
-			at = (at + 1) & (writer->text_slots - 1);
-		writer->text_slot[at] = (uint32_t)i + 1;
-	}
-}
-
 int64_t pprof_writer_text(struct pprof_writer *writer, const char *text)
 {
 	const char *key = text ? text : "";
-	size_t at = text_hash(key);
-	uint32_t found;
+	uint64_t hash = hash_text(key, strlen(key));
+	struct array_index_walk walk = array_index_walk(&writer->by_text, hash);
 
-	slots_reserve(writer);
-	for (;; at++) {
-		found = writer->text_slot[at & (writer->text_slots - 1)];
-		if (!found)
-			break;
-		if (strcmp(writer->text[found - 1], key) == 0)
-			return found - 1;
-	}
+	for (uint32_t i; (i = array_index_next(&walk)) != ARRAY_INDEX_NONE;)
+		if (strcmp(writer->text[i], key) == 0)
+			return i;
 	GROW(writer->text, writer->text_nr);
 	writer->text[writer->text_nr] = key;
-	writer->text_slot[at & (writer->text_slots - 1)] = (uint32_t)writer->text_nr + 1;
+	array_index_add(&writer->by_text, hash, writer->text_nr);
 	return (int64_t)writer->text_nr++;
 }
 

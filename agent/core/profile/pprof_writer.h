@@ -5,6 +5,7 @@
 /* The bytes of a pprof, made piece by piece: repeated fields of one message may be concatenated, so each
  * piece is packed as a message of its own and goes through deflate at once.  Pure. */
 
+#include "agent/core/model/array_index.h"
 #include "lib/core/base.h"
 #include "lib/core/err.h"
 #include "proto/pprof.pb-c.h"
@@ -20,8 +21,7 @@ struct pprof_writer {
 	size_t out_len, out_size;
 	const char **text; /* borrowed; [0] is "" */
 	size_t text_nr;
-	uint32_t *text_slot; /* hash table of index + 1 */
-	size_t text_slots;
+	struct array_index by_text;
 	int error;
 };
 

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define SLOTS_FIRST 64
+#include "lib/core/table.h"
 
 struct profile *profile_new(void)
 {
@@ -18,8 +18,8 @@ void profile_free(struct profile *profile)
 	free(profile->frame);
 	free(profile->stack);
 	free(profile->row);
-	free(profile->frame_slot);
-	free(profile->row_slot);
+	array_index_release(&profile->by_frame);
+	array_index_release(&profile->by_stack);
 	free(profile);
 }
 
@@ -35,95 +35,48 @@ const char *frame_name(enum frame_name name)
 	return name < FRAME_NAME_NR ? text[name] : text[FRAME_UNKNOWN];
 }
 
-static uint64_t mix(uint64_t hash, uint64_t value)
+static uint64_t frame_hash(const struct frame *frame)
 {
-	hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
-	return hash ^ (hash >> 29);
+	return hash_u64(frame->addr ^ hash_u64(frame->file));
 }
 
-static uint32_t frame_hash(const struct frame *frame)
+static uint64_t row_hash(const uint32_t *stack, size_t nr)
 {
-	return (uint32_t)mix(mix(0, frame->addr), frame->file);
+	return hash_text((const char *)stack, nr * sizeof(*stack));
 }
 
-static uint32_t row_hash(const uint32_t *stack, size_t nr)
-{
-	uint64_t hash = nr;
-
-	for (size_t i = 0; i < nr; i++)
-		hash = mix(hash, stack[i]);
-	return (uint32_t)hash;
-}
-
-static void slot_put(uint32_t *slot, size_t slots, uint32_t hash, size_t index)
-{
-	size_t at = hash & (slots - 1);
-
-	while (slot[at])
-		at = (at + 1) & (slots - 1);
-	slot[at] = (uint32_t)index + 1;
-}
-
-/* The tables are kept at most half full, so that a search ends. */
-static void frames_reserve(struct profile *profile)
-{
-	if (profile->frame_nr * 2 < profile->frame_slots)
-		return;
-	profile->frame_slots = MAX(SLOTS_FIRST, 2 * profile->frame_slots);
-	free(profile->frame_slot);
-	profile->frame_slot = xcalloc(profile->frame_slots, sizeof(*profile->frame_slot));
-	for (size_t i = 0; i < profile->frame_nr; i++)
-		slot_put(profile->frame_slot, profile->frame_slots, frame_hash(&profile->frame[i]),
-			 i);
-}
-
-static void rows_reserve(struct profile *profile)
-{
-	if (profile->row_nr * 2 < profile->row_slots)
-		return;
-	profile->row_slots = MAX(SLOTS_FIRST, 2 * profile->row_slots);
-	free(profile->row_slot);
-	profile->row_slot = xcalloc(profile->row_slots, sizeof(*profile->row_slot));
-	for (size_t i = 0; i < profile->row_nr; i++)
-		slot_put(profile->row_slot, profile->row_slots, profile->row[i].hash, i);
-}
-
-/* Index + 1, or 0. */
 static uint32_t frame_find(const struct profile *profile, const struct frame *frame)
 {
-	for (size_t at = frame_hash(frame);; at++) {
-		uint32_t found = profile->frame_slot[at & (profile->frame_slots - 1)];
+	struct array_index_walk walk = array_index_walk(&profile->by_frame, frame_hash(frame));
+	uint32_t i = array_index_next(&walk);
 
-		if (!found)
-			return 0;
-		if (profile->frame[found - 1].addr == frame->addr &&
-		    profile->frame[found - 1].file == frame->file)
-			return found;
-	}
+	while (i != ARRAY_INDEX_NONE &&
+	       (profile->frame[i].addr != frame->addr || profile->frame[i].file != frame->file))
+		i = array_index_next(&walk);
+	return i;
 }
 
 static uint32_t frame_insert(struct profile *profile, const struct frame *frame)
 {
 	GROW(profile->frame, profile->frame_nr);
 	profile->frame[profile->frame_nr] = *frame;
-	slot_put(profile->frame_slot, profile->frame_slots, frame_hash(frame), profile->frame_nr);
-	return (uint32_t)++profile->frame_nr;
+	array_index_add(&profile->by_frame, frame_hash(frame), profile->frame_nr);
+	return (uint32_t)profile->frame_nr++;
 }
 
-static struct profile_row *row_find(struct profile *profile, uint32_t hash, const uint32_t *stack,
+static struct profile_row *row_find(struct profile *profile, uint64_t hash, const uint32_t *stack,
 				    size_t nr)
 {
-	for (size_t at = hash;; at++) {
-		uint32_t found = profile->row_slot[at & (profile->row_slots - 1)];
-		struct profile_row *row;
+	struct array_index_walk walk = array_index_walk(&profile->by_stack, hash);
 
-		if (!found)
-			return NULL;
-		row = &profile->row[found - 1];
-		if (row->hash == hash && row->nr == nr &&
+	for (uint32_t i; (i = array_index_next(&walk)) != ARRAY_INDEX_NONE;) {
+		struct profile_row *row = &profile->row[i];
+
+		if (row->nr == nr &&
 		    memcmp(&profile->stack[row->first], stack, nr * sizeof(*stack)) == 0)
 			return row;
 	}
+	return NULL;
 }
 
 /* Write the stack as indices of frames.  A full profile takes no new frames; then false. */
@@ -131,26 +84,23 @@ static bool stack_index(struct profile *profile, const struct frame *frame, size
 			uint32_t *ret_stack)
 {
 	for (size_t i = 0; i < nr; i++) {
-		uint32_t found;
+		uint32_t found = frame_find(profile, &frame[i]);
 
-		frames_reserve(profile);
-		found = frame_find(profile, &frame[i]);
-		if (!found && full)
+		if (found == ARRAY_INDEX_NONE && full)
 			return false;
-		if (!found)
+		if (found == ARRAY_INDEX_NONE)
 			found = frame_insert(profile, &frame[i]);
-		ret_stack[i] = found - 1;
+		ret_stack[i] = found;
 	}
 	return true;
 }
 
-static void row_insert(struct profile *profile, uint32_t hash, const uint32_t *stack, size_t nr,
+static void row_insert(struct profile *profile, uint64_t hash, const uint32_t *stack, size_t nr,
 		       uint64_t cpu_ns)
 {
 	GROW(profile->row, profile->row_nr);
 	profile->row[profile->row_nr] = (struct profile_row){
 		.cpu_ns = cpu_ns,
-		.hash = hash,
 		.first = (uint32_t)profile->stack_nr,
 		.nr = (uint32_t)nr,
 	};
@@ -158,14 +108,15 @@ static void row_insert(struct profile *profile, uint32_t hash, const uint32_t *s
 		GROW(profile->stack, profile->stack_nr);
 		profile->stack[profile->stack_nr++] = stack[i];
 	}
-	slot_put(profile->row_slot, profile->row_slots, hash, profile->row_nr);
+	array_index_add(&profile->by_stack, hash, profile->row_nr);
 	profile->row_nr++;
 }
 
 void profile_add(struct profile *profile, const struct frame *frame, size_t nr, uint64_t cpu_ns,
 		 uint64_t samples)
 {
-	uint32_t stack[PROFILE_STACK], hash;
+	uint32_t stack[PROFILE_STACK];
+	uint64_t hash;
 	struct profile_row *row = NULL;
 	bool full;
 
@@ -173,7 +124,6 @@ void profile_add(struct profile *profile, const struct frame *frame, size_t nr, 
 	profile->cpu_ns += cpu_ns;
 	profile->samples += samples;
 	full = profile->row_nr >= PROFILE_ROWS || profile->stack_nr + nr > PROFILE_FRAMES;
-	rows_reserve(profile);
 	if (!stack_index(profile, frame, nr, full, stack)) {
 		profile->other_ns += cpu_ns;
 		return;

@@ -5,7 +5,7 @@
 /* One profile: the CPU time of one container at one rate in one window, by stack.  Pure.
  *
  * Stacks are kept normalized: an address is a place in a file, not in a process, so that all
- *processes of the container that run the same code merge and no process id is left in the key.
+ * processes of the container that run the same code merge and no process id is left in the key.
  *
  * Who calls what (agent/core/profile/collect.c):
  *	process_seen event	symbolizer_process_seen()	agent/symbolize/symbolize.h
@@ -18,6 +18,7 @@
  * "[other]", so that the sum stays exact.
  */
 
+#include "agent/core/model/array_index.h"
 #include "lib/core/base.h"
 #include "lib/core/plan/plan.h"
 
@@ -66,7 +67,6 @@ struct profile_meta {
 /* A distinct stack. */
 struct profile_row {
 	uint64_t cpu_ns;
-	uint32_t hash;
 	uint32_t first, nr; /* in profile.stack */
 };
 
@@ -77,11 +77,10 @@ struct profile {
 	size_t stack_nr;
 	struct profile_row *row;
 	size_t row_nr;
-	uint64_t cpu_ns, samples;	 /* sum of all rows; number of samples in them */
-	uint64_t other_ns;		 /* what is in no row: the table was full */
-	uint32_t main_file;		 /* the program of the first process; 0 = not known */
-	uint32_t *frame_slot, *row_slot; /* hash tables of index + 1 */
-	size_t frame_slots, row_slots;
+	uint64_t cpu_ns, samples; /* sum of all rows; number of samples in them */
+	uint64_t other_ns;	  /* what is in no row: the table was full */
+	uint32_t main_file;	  /* the program of the first process; 0 = not known */
+	struct array_index by_frame, by_stack;
 };
 
 struct profile *profile_new(void);

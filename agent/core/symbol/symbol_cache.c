@@ -3,18 +3,21 @@
 
 #include <string.h>
 
+#include "agent/core/model/array_index.h"
+#include "lib/core/table.h"
+
 struct entry {
 	uint64_t addr;
-	uint32_t file;	       /* 0 = free */
+	uint32_t file;
 	uint32_t text, system; /* in blob; bit 31 of text: found */
 };
 
 #define FOUND (1U << 31)
-#define SLOTS_FIRST 1024
 
 struct symbol_cache {
-	struct entry *slot;
-	size_t slots, nr;
+	struct entry *entry;
+	size_t nr;
+	struct array_index by_place;
 	char *blob;
 	size_t len, size;
 	uint32_t last_text, last_system; /* one function's addresses come one after the other */
@@ -25,12 +28,18 @@ struct symbol_cache *symbol_cache_new(void)
 	return xcalloc(1, sizeof(struct symbol_cache));
 }
 
+static void release(struct symbol_cache *cache)
+{
+	array_index_release(&cache->by_place);
+	free(cache->entry);
+	free(cache->blob);
+}
+
 void symbol_cache_free(struct symbol_cache *cache)
 {
 	if (!cache)
 		return;
-	free(cache->slot);
-	free(cache->blob);
+	release(cache);
 	free(cache);
 }
 
@@ -39,41 +48,34 @@ size_t symbol_cache_nr(const struct symbol_cache *cache)
 	return cache->nr;
 }
 
-static size_t place(const struct symbol_cache *cache, uint32_t file, uint64_t addr)
+static uint64_t hash_of(uint32_t file, uint64_t addr)
 {
-	uint64_t hash = (addr + file) * 0x9e3779b97f4a7c15ULL;
-	size_t at = (hash >> 20) & (cache->slots - 1);
-
-	while (cache->slot[at].file &&
-	       (cache->slot[at].file != file || cache->slot[at].addr != addr))
-		at = (at + 1) & (cache->slots - 1);
-	return at;
+	return hash_u64(addr ^ hash_u64(file));
 }
 
-static void reserve(struct symbol_cache *cache)
+static struct entry *find(const struct symbol_cache *cache, uint32_t file, uint64_t addr)
 {
-	struct entry *old = cache->slot;
-	size_t old_slots = cache->slots;
+	struct array_index_walk walk = array_index_walk(&cache->by_place, hash_of(file, addr));
 
-	if (cache->nr * 2 < old_slots)
-		return;
-	cache->slots = MAX(SLOTS_FIRST, 2 * old_slots);
-	cache->slot = xcalloc(cache->slots, sizeof(*cache->slot));
-	for (size_t i = 0; i < old_slots; i++)
-		if (old[i].file)
-			cache->slot[place(cache, old[i].file, old[i].addr)] = old[i];
-	free(old);
+	for (uint32_t i; (i = array_index_next(&walk)) != ARRAY_INDEX_NONE;)
+		if (cache->entry[i].addr == addr && cache->entry[i].file == file)
+			return &cache->entry[i];
+	return NULL;
+}
+
+static struct entry *add(struct symbol_cache *cache, uint32_t file, uint64_t addr)
+{
+	GROW(cache->entry, cache->nr);
+	array_index_add(&cache->by_place, hash_of(file, addr), cache->nr);
+	return &cache->entry[cache->nr++];
 }
 
 bool symbol_cache_get(const struct symbol_cache *cache, uint32_t file, uint64_t addr,
 		      struct symbol_name *ret_name)
 {
-	const struct entry *entry;
+	const struct entry *entry = find(cache, file, addr);
 
-	if (cache->slots == 0)
-		return false;
-	entry = &cache->slot[place(cache, file, addr)];
-	if (!entry->file)
+	if (!entry)
 		return false;
 	ret_name->text = cache->blob + (entry->text & ~FOUND);
 	ret_name->system = cache->blob + entry->system;
@@ -104,14 +106,14 @@ void symbol_cache_put(struct symbol_cache *cache, uint32_t file, uint64_t addr,
 	if (cache->nr >= SYMBOL_CACHE_HARD * SYMBOL_CACHE_MAX ||
 	    cache->len >= SYMBOL_CACHE_HARD * SYMBOL_CACHE_BYTES)
 		return;
-	reserve(cache);
 	cache->last_text = keep(cache, name->text, cache->last_text);
 	if (!name->system || strcmp(name->system, name->text) == 0)
 		cache->last_system = cache->last_text;
 	else
 		cache->last_system = keep(cache, name->system, cache->last_system);
-	entry = &cache->slot[place(cache, file, addr)];
-	cache->nr += !entry->file;
+	entry = find(cache, file, addr);
+	if (!entry)
+		entry = add(cache, file, addr);
 	*entry = (struct entry){
 		.addr = addr,
 		.file = file,
@@ -124,7 +126,6 @@ void symbol_cache_trim(struct symbol_cache *cache)
 {
 	if (cache->nr <= SYMBOL_CACHE_MAX && cache->len <= SYMBOL_CACHE_BYTES)
 		return;
-	free(cache->slot);
-	free(cache->blob);
+	release(cache);
 	*cache = (struct symbol_cache){ .nr = 0 };
 }
