@@ -39,7 +39,7 @@ PARTS_lib := $(LIB)
 PARTS_bpf := $(LIB)
 
 PARTS_controller := $(LIB) $(KUBE) $(filter-out $(B)/controller/main.o,$(CTL))
-PARTS_kube := $(PARTS_controller)
+PARTS_kube := $(LIB) $(KUBE)
 PARTS_agent := $(LIB) $(filter-out $(B)/agent/main.o,$(AGENT))
 PARTS_both := $(LIB) $(KUBE) $(filter-out $(addprefix $(B)/controller/,main.o settings.o daemon.o) $(B)/agent/main.o $(B)/agent/daemon/settings.o,$(CTL) $(AGENT))
 SIDES	:= lib bpf kube controller agent both

@@ -13,6 +13,7 @@
 #include "controller/source/kube_source.h"
 #include "controller/source/source_dir.h"
 #include "controller/status/status_dir.h"
+#include "kube/kubeconfig_load.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/observe/http.h"
@@ -106,7 +107,7 @@ static int start_kube(struct daemon *daemon, struct status_store *ret, struct er
 {
 	const struct settings *settings = daemon->settings;
 	struct kube_config config = { 0 };
-	int r = kube_source_find(settings->kubeconfig, settings->context, &config, err);
+	int r = kubeconfig_load(settings->kubeconfig, settings->context, &config, err);
 
 	if (r == 0)
 		r = kube_source_new(&daemon->loop, &config, settings->watch_timeout_ns,

@@ -162,8 +162,7 @@ static void set_proxy(CURL *easy, const char *proxy)
 	curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 }
 
-void kube_call_setup(struct kube_call *call, struct kube_auth *auth, const char *proxy,
-		     int64_t now_ns)
+void kube_call_setup(struct kube_call *call, const struct kube_way *way, int64_t now_ns)
 {
 	const struct kube_request *request = &call->request;
 	CURL *easy = call->easy;
@@ -172,9 +171,9 @@ void kube_call_setup(struct kube_call *call, struct kube_auth *auth, const char 
 	kube_call_reset(call);
 	call->began_ns = now_ns;
 	call->tries++;
-	set_url(call, kube_auth_config(auth));
-	set_transport(call, kube_auth_config(auth));
-	set_proxy(easy, proxy);
+	set_url(call, kube_auth_config(way->auth));
+	set_transport(call, kube_auth_config(way->auth));
+	set_proxy(easy, way->proxy);
 	add_header(call, "Accept: application/json");
 	if (request->body) {
 		cleanup(freep) char *type = xasprintf("Content-Type: %s", request->content_type);
@@ -185,14 +184,14 @@ void kube_call_setup(struct kube_call *call, struct kube_auth *auth, const char 
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
 	}
 	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "rubato-controller/" VERSION);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, way->user_agent);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
-	kube_auth_apply(auth, easy, &call->headers);
+	kube_auth_apply(way->auth, easy, &call->headers);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
 }
 

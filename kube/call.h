@@ -40,9 +40,15 @@ struct kube_warnings {
 struct kube_call *kube_call_new(struct kube_http *http, const struct kube_request *request);
 void kube_call_free(struct kube_call *call);
 
-/* Make the handle ready for a try, by way of `proxy` (NULL = none). */
-void kube_call_setup(struct kube_call *call, struct kube_auth *auth, const char *proxy,
-		     int64_t now_ns);
+/* How calls go. */
+struct kube_way {
+	struct kube_auth *auth;
+	const char *proxy; /* NULL = none */
+	const char *user_agent;
+};
+
+/* Make the handle ready for a try. */
+void kube_call_setup(struct kube_call *call, const struct kube_way *way, int64_t now_ns);
 /* Forget what came of a try. */
 void kube_call_reset(struct kube_call *call);
 /* What came of it; the body is borrowed from the call. */

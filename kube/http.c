@@ -30,7 +30,8 @@ struct kube_http {
 	double tokens;
 	int64_t tokens_ns;
 	struct kube_warnings warnings;
-	struct metric *requests, *failures;
+	const char *user_agent;
+	struct metric *answers, *failures;
 	bool closing;
 };
 
@@ -85,13 +86,15 @@ static void tell(struct kube_call *call, struct kube_answer *answer)
 	void (*done)(void *, const struct kube_answer *) = call->request.done;
 	void *ctx = call->request.ctx;
 	struct kube_http *http = call->http;
+	struct metric *counter = answer->failure ? http->failures : http->answers;
 
 	/* The body belongs to the call, which is void for the callee; it lives a little longer. */
 	if (call->running)
 		curl_multi_remove_handle(kube_curl_multi(http->curl), call->easy);
 	call->running = false;
 	unlink_call(http, call);
-	metric_add(answer->failure ? http->failures : http->requests, 1);
+	if (counter)
+		metric_add(counter, 1);
 	done(ctx, answer);
 	kube_call_free(call);
 }
@@ -99,6 +102,7 @@ static void tell(struct kube_call *call, struct kube_answer *answer)
 /* Begin what may begin; returns when to look again, or INT64_MAX. */
 static int64_t begin_due(struct kube_http *http)
 {
+	const struct kube_way way = { http->auth, http->proxy, http->user_agent };
 	struct kube_answer answer = { 0 };
 	int64_t now_ns = now_boot_ns(), next_ns = INT64_MAX;
 	int r = kube_auth_ready(http->auth, &answer.err);
@@ -121,7 +125,7 @@ static int64_t begin_due(struct kube_http *http)
 			next_ns = MIN(next_ns, now_ns + NSEC_PER_SEC / TOKENS_A_SECOND);
 			continue;
 		}
-		kube_call_setup(call, http->auth, http->proxy, now_ns);
+		kube_call_setup(call, &way, now_ns);
 		call->running = true;
 		curl_multi_add_handle(kube_curl_multi(http->curl), call->easy);
 	}
@@ -291,25 +295,25 @@ static char *find_proxy(const struct kube_config *config)
 	return kube_proxy_find(config, &env);
 }
 
-int kube_http_new(struct uv_loop_s *loop, struct kube_config *config, struct metrics *metrics,
+int kube_http_new(struct uv_loop_s *loop, const struct kube_http_options *options,
 		  struct kube_http **ret_http, struct err *err)
 {
 	struct kube_http *http = xcalloc(1, sizeof(*http));
-	int r = kube_auth_new(loop, config, on_auth_changed, http, &http->auth, err);
+	int r = kube_auth_new(loop, options->config, on_auth_changed, http, &http->auth, err);
 
 	if (r < 0) {
 		free(http);
 		return r;
 	}
+	/* Counted by libcurl: whoever else uses it is not disturbed. */
+	curl_global_init(CURL_GLOBAL_DEFAULT);
 	http->curl = kube_curl_new(loop, on_turn, http);
 	http->proxy = find_proxy(kube_auth_config(http->auth));
 	http->tokens = TOKENS_MAX;
 	http->tokens_ns = now_boot_ns();
-	http->requests = metrics_counter(metrics, "rubato_controller_kube_answers_total",
-					 "Answers of the Kubernetes API.", METRIC_NO_LABELS);
-	http->failures = metrics_counter(metrics, "rubato_controller_kube_failures_total",
-					 "Requests to the Kubernetes API without an answer.",
-					 METRIC_NO_LABELS);
+	http->user_agent = options->user_agent;
+	http->answers = options->answers;
+	http->failures = options->failures;
 	uv_timer_init(loop, &http->timer);
 	http->timer.data = http;
 	*ret_http = http;

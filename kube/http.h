@@ -18,12 +18,19 @@
 
 struct kube_call;
 struct kube_http;
-struct metrics;
+struct metric;
 struct uv_loop_s;
 
-/* Takes *config over. */
-must_check int kube_http_new(struct uv_loop_s *loop, struct kube_config *config,
-			     struct metrics *metrics, struct kube_http **ret_http, struct err *err);
+struct kube_http_options {
+	struct kube_config *config; /* kubeconfig_load(); its contents are taken over */
+	const char *user_agent;	    /* "PROGRAM/VERSION"; must outlive the connection */
+	struct metric *answers,
+		*failures; /* counters: answers, requests without one; NULL = not counted */
+};
+
+/* Nothing is sent yet.  Returns 0, or an error of reading the CA, a certificate or a token. */
+must_check int kube_http_new(struct uv_loop_s *loop, const struct kube_http_options *options,
+			     struct kube_http **ret_http, struct err *err);
 
 /* End all calls (nothing is told of them any more); the memory goes when the loop has run its close
  * callbacks. */

@@ -17,11 +17,6 @@ struct kube_source;
 struct metrics;
 struct uv_loop_s;
 
-/* Find the API: `path` (a list with colons, NULL: $KUBECONFIG) or, when there is neither, the pod we are
- * in, or ~/.kube/config.  `context` may be NULL.  *ret_config is the caller's. */
-must_check int kube_source_find(const char *path, const char *context,
-				struct kube_config *ret_config, struct err *err);
-
 /* Takes *config over.  Watches are begun anew after `watch_timeout_ns` (rounded down to seconds), or up to
  * twice that.  Nothing is asked before kube_source_start(). */
 must_check int kube_source_new(struct uv_loop_s *loop, struct kube_config *config,

@@ -2,54 +2,73 @@
 #ifndef KUBE_REFLECTOR_REFLECTOR_H
 #define KUBE_REFLECTOR_REFLECTOR_H
 
-/* One resource of the Kubernetes API, followed (watch_fsm.h).  Work is done in slices of 5 ms; what does not
- * fit waits for the next turn of the loop, and the server waits with it. */
+/* Follows one resource of the Kubernetes API: every object that is there is told, then every change, for as long as
+ * the reflector lives.  Whatever goes wrong on the way (a server that restarts, a version that has expired, an etcd
+ * that was restored, a token that was revoked) is its own business; what to do next is decided in watch_fsm.h.
+ *
+ * Objects are told one at a time, as JSON of which only what `keep` names has been parsed; the reflector keeps none of
+ * them.  What it keeps is 8 to 16 bytes of each during a sync, to know afterwards which have not come.
+ *
+ * All is done on the loop.  Work is done in slices of 5 ms; what does not fit waits for the next turn of the loop, and
+ * the server waits with it: nothing piles up in between.  No callback is made from within a call of this module, but
+ * for reflector_close(), which makes none at all; a callback may not close the reflector that calls it. */
 
-#include "controller/core/object/model.h"
 #include "kube/core/watch/key_set.h"
-#include "kube/http.h"
+#include "kube/core/watch/watch_read.h"
 #include "lib/core/base.h"
+#include "lib/core/err.h"
 
-struct kube_watch;
-struct metrics;
+struct kube_http;
+struct metric;
+struct reflector;
+struct uv_loop_s;
 
-struct kube_watch_resource {
-	enum object_kind kind;
-	const char *path; /* "/api/v1/pods" */
-	const char *api_version;
+struct reflector_resource {
+	const char *path;		/* "/api/v1/pods"; without a query */
+	const char *api_version, *kind; /* "v1", "Pod": items of a list lack them, and get them */
+	const struct json_keep
+		*keep; /* what to parse of an object, WATCH_KEEP_* among it; NULL = all */
+	/* What a person may do when it is forbidden (403), or not known (404); NULL = nothing is suggested. */
+	const char *forbidden_hint, *missing_hint;
 };
 
-struct kube_watch_events {
-	/* Take `object` over.  `status` is what the API has as its status, or NULL; borrowed. */
-	void (*apply)(void *ctx, struct object *object, const json_t *status);
-	/* Instead of apply: the policy cannot be used; `why` begins with the field.  Take `outline`
-	 * (object_outline()) over.  Other kinds are only logged. */
-	void (*refuse)(void *ctx, struct object *outline, const json_t *status, const char *why);
-	void (*remove)(void *ctx, enum object_kind kind, const char *ns, const char *name);
-	/* Remove objects of the kind that are not in `keep`: a few, from `at` on.  True when that was all. */
-	bool (*sweep)(void *ctx, enum object_kind kind, const struct key_set *keep,
-		      struct sweep_at *at);
-	/* A slice of changes is over.  Not told during a sync. */
+struct reflector_events {
+	/* This is how the object is now.  Borrowed, as are all texts. */
+	void (*put)(void *ctx, json_t *object);
+	/* It is no more; `ns` is "" when it is cluster-scoped. */
+	void (*remove)(void *ctx, const char *ns, const char *name);
+	/* A sync has told all there is.  Whatever else is known and is not in `seen` is no more: forget some of it,
+	 * for a few milliseconds.  True when that was all; else it is called again, with `begins` false, before
+	 * anything else is told. */
+	bool (*sweep)(void *ctx, const struct key_set *seen, bool begins);
+	/* A slice of changes has been told.  Not called during a sync, before its end. */
 	void (*settled)(void *ctx);
-	/* A sync is over: everything that is there has been told. */
-	void (*synced)(void *ctx, enum object_kind kind);
+	/* A sync is over, and swept. */
+	void (*synced)(void *ctx);
 };
 
-/* `resource`, `events` and what they point to must outlive it. */
-struct kube_watch *kube_watch_new(struct uv_loop_s *loop, struct kube_http *http,
-				  const struct kube_watch_resource *resource,
-				  const struct kube_watch_events *events, void *ctx,
-				  struct metrics *metrics);
+struct reflector_options {
+	struct kube_http *http;
+	const struct reflector_resource *resource;
+	const struct reflector_events *events;
+	void *ctx;
+	int64_t timeout_s; /* a watch is asked for so long, or up to twice that; 0 = 300 */
+	/* Counters; NULL = not counted.  `lists`: requests for (pages of) lists; `errors`: watches and lists
+	 * that did not go as they should. */
+	struct metric *lists, *errors;
+};
 
-/* How long a watch is asked for, s, at least; up to twice that.  To be called before the loop turns. */
-void kube_watch_set_timeout(struct kube_watch *watch, int64_t timeout_s);
+/* Begins at the next turn of the loop.  `options` is copied; what it points to must outlive the reflector. */
+struct reflector *reflector_new(struct uv_loop_s *loop, const struct reflector_options *options);
 
-/* Stop; the memory goes when the loop has run its close callbacks.  To be called before
+/* Stop; the memory goes when the loop has run its close callbacks.  NULL is nothing.  To be called before
  * kube_http_close(). */
-void kube_watch_close(struct kube_watch *watch);
+void reflector_close(struct reflector *reflector);
 
 /* False, with the reason, while the resource has not been read once, or is forbidden or missing. */
-bool kube_watch_ok(const struct kube_watch *watch, struct err *ret_why);
-bool kube_watch_synced(const struct kube_watch *watch);
+bool reflector_ok(const struct reflector *reflector, struct err *ret_why);
+
+/* Has a sync been swept, since the last one began? */
+bool reflector_synced(const struct reflector *reflector);
 
 #endif

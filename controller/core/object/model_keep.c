@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controller/core/object/model.h"
 
+#include "kube/core/watch/watch_read.h"
+
 /* Lists of names, one beside the other as in the objects.  What the readers of model.c, model_pod.c and watch_read.c ask
  * for must be in them; test_json_pick reads objects both ways. */
 
@@ -15,16 +17,14 @@ static const struct json_keep annotations[] = {
 	{ .name = "profiles.grafana.com/service_name" },
 	{ .name = "resource.opentelemetry.io/service.name" },
 	{ .name = "pyroscope.io/service_name" },
-	{ .name = "k8s.io/initial-events-end" }, /* of a bookmark */
+	WATCH_KEEP_ANNOTATION,
 	END,
 };
 
 static const struct json_keep metadata[] = {
-	{ .name = "name" },
-	{ .name = "namespace" },
+	WATCH_KEEP_METADATA,
 	{ .name = "uid" },
 	{ .name = "generation" },
-	{ .name = "resourceVersion" },
 	{ .name = "creationTimestamp" },
 	{ .name = "deletionTimestamp" },
 	{ .name = "labels" },
@@ -54,13 +54,9 @@ static const struct json_keep pod_status[] = {
 	END,
 };
 
-/* The second half: a Status, which comes in an object's place when a watch has failed. */
 #define ANY_OBJECT                                                                                 \
 	{ .name = "apiVersion" }, { .name = "kind" }, { .name = "metadata", .member = metadata },  \
-		{ .name = "code" }, { .name = "reason" }, { .name = "message" },                   \
-	{                                                                                          \
-		.name = "details"                                                                  \
-	}
+		WATCH_KEEP_STATUS
 
 static const struct json_keep any[] = { ANY_OBJECT, END };
 

@@ -8,6 +8,18 @@
 #include "kube/core/watch/key_set.h"
 #include "lib/core/base.h"
 
+/* How far the removal of pods that are not in a set has come.  All zeros = it begins. */
+struct sweep_at {
+	char *ns;    /* namespaces before it are done; NULL = none is */
+	size_t next; /* pod in it */
+};
+
+static inline void sweep_at_release(struct sweep_at *at)
+{
+	free(at->ns);
+	*at = (struct sweep_at){ 0 };
+}
+
 /* A source calls only what it has a use for, and may leave the rest NULL with whom it calls.  None of them may call
  * the source back. */
 struct source_sink {

@@ -79,8 +79,3 @@ bool json_lines_next(struct json_lines *lines, const char **ret_line, size_t *re
 	}
 	return false;
 }
-
-bool json_lines_partial(const struct json_lines *lines)
-{
-	return lines->at < lines->len;
-}

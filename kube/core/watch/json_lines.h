@@ -32,7 +32,4 @@ must_check int json_lines_feed(struct json_lines *lines, const char *data, size_
  * False when there is none yet. */
 bool json_lines_next(struct json_lines *lines, const char **ret_line, size_t *ret_len);
 
-/* Is there a beginning of a line without its end? */
-bool json_lines_partial(const struct json_lines *lines);
-
 #endif

@@ -125,9 +125,3 @@ bool key_set_has(const struct key_set *set, const char *ns, const char *name)
 	value = hash(set, ns, name);
 	return set->slot[place(set->slot, set->slot_nr, value)] == value;
 }
-
-void sweep_at_release(struct sweep_at *at)
-{
-	free(at->ns);
-	*at = (struct sweep_at){ 0 };
-}

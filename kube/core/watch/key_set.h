@@ -18,12 +18,4 @@ void key_set_reset(struct key_set *set, uint64_t key_a, uint64_t key_b);
 void key_set_add(struct key_set *set, const char *ns, const char *name);
 bool key_set_has(const struct key_set *set, const char *ns, const char *name);
 
-/* How far the removal of pods that are not in a set has come.  All zeros = it begins. */
-struct sweep_at {
-	char *ns;    /* namespaces before it are done; NULL = none is */
-	size_t next; /* pod in it */
-};
-
-void sweep_at_release(struct sweep_at *at);
-
 #endif

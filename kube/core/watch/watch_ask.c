@@ -34,17 +34,19 @@ struct watch_do watch_ask(struct watch_state *state, enum watch_request request,
 				   (int64_t)((rnd >> 32) % GRACE_SPAN_NS);
 	if (request == WATCH_ASK_LIST)
 		todo.deadline_ns = LIST_NS;
-	state->ordered =
-		request == WATCH_ASK_WATCH && state->version[0] && strcmp(state->version, "0") != 0;
-	if (request == WATCH_ASK_LIST && !state->token[0]) {
+	state->ordered = request == WATCH_ASK_WATCH && state->resource_version[0] &&
+			 strcmp(state->resource_version, "0") != 0;
+	if (request == WATCH_ASK_LIST && !state->continue_token[0]) {
 		state->listing = false;
 		if (!state->whole) {
-			watch_keep(state->from, state->version[0] ? state->version : "0");
+			watch_keep(state->from,
+				   state->resource_version[0] ? state->resource_version : "0");
 			if (state->version_void)
 				state->from[0] = '\0';
 		}
 	}
-	todo.begin = request == WATCH_ASK_STREAM || (request == WATCH_ASK_LIST && !state->token[0]);
+	todo.begin = request == WATCH_ASK_STREAM ||
+		     (request == WATCH_ASK_LIST && !state->continue_token[0]);
 	return todo;
 }
 
@@ -59,7 +61,7 @@ struct watch_do watch_again(struct watch_state *state, enum watch_request reques
 
 struct watch_do watch_list(struct watch_state *state, int64_t now_ns, uint64_t rnd)
 {
-	state->token[0] = '\0';
+	state->continue_token[0] = '\0';
 	state->whole = false;
 	return watch_again(state, WATCH_ASK_LIST, now_ns, rnd);
 }
@@ -105,7 +107,7 @@ struct watch_do watch_wait_unanswered(struct watch_state *state, enum watch_requ
 struct watch_do watch_wait_anew(struct watch_state *state, enum watch_request next,
 				int64_t at_least_ns, uint64_t rnd, const char *why)
 {
-	state->token[0] = '\0';
+	state->continue_token[0] = '\0';
 	state->whole = false;
 	return watch_wait(state, next, at_least_ns, rnd, why);
 }

@@ -31,9 +31,9 @@ static struct watch_do on_object(struct watch_state *state, const struct watch_e
 		return todo;
 	if (event->type != WATCH_ADDED)
 		state->ordered = true;
-	if (!state->ordered || !event->version)
+	if (!state->ordered || !event->resource_version)
 		return todo;
-	if (watch_version_compare(event->version, state->version) < 0) {
+	if (watch_version_compare(event->resource_version, state->resource_version) < 0) {
 		/* The server's history is another one: it was restored from a backup. */
 		state->version_void = true;
 		todo = watch_wait_anew(state, WATCH_ASK_LIST, 0, rnd, "versions go back");
@@ -41,7 +41,7 @@ static struct watch_do on_object(struct watch_state *state, const struct watch_e
 		todo.put = !gone;
 		return todo;
 	}
-	watch_keep(state->version, event->version);
+	watch_keep(state->resource_version, event->resource_version);
 	return todo;
 }
 
@@ -53,7 +53,7 @@ static struct watch_do on_bookmark(struct watch_state *state, const struct watch
 	watch_healthy(state, now_ns);
 	state->events++;
 	state->internal_errors = 0;
-	if (!event->version || !event->version[0])
+	if (!event->resource_version || !event->resource_version[0])
 		return todo;
 	if (state->now == WATCH_ASK_STREAM) {
 		if (!event->initial_end)
@@ -64,7 +64,7 @@ static struct watch_do on_bookmark(struct watch_state *state, const struct watch
 		state->synced = todo.commit = true;
 	}
 	state->ordered = true;
-	watch_keep(state->version, event->version);
+	watch_keep(state->resource_version, event->resource_version);
 	return todo;
 }
 
@@ -88,20 +88,21 @@ static struct watch_do on_page(struct watch_state *state, const struct watch_eve
 	struct watch_do todo;
 
 	watch_healthy(state, now_ns);
-	if (event->token && strlen(event->token) >= sizeof(state->token))
+	if (event->continue_token && strlen(event->continue_token) >= sizeof(state->continue_token))
 		return watch_wait_anew(state, WATCH_ASK_LIST, BACKOFF_LAST_NS, rnd,
 				       "the token of a page is too long");
-	if (event->token && event->token[0]) {
-		memcpy(state->token, event->token, strlen(event->token) + 1);
+	if (event->continue_token && event->continue_token[0]) {
+		memcpy(state->continue_token, event->continue_token,
+		       strlen(event->continue_token) + 1);
 		todo = watch_ask(state, WATCH_ASK_LIST, now_ns, rnd);
 		state->listing = true;
 		return todo;
 	}
-	state->token[0] = '\0';
+	state->continue_token[0] = '\0';
 	state->whole = false;
 	state->version_void = false;
-	state->version[0] = '\0';
-	watch_keep(state->version, event->version);
+	state->resource_version[0] = '\0';
+	watch_keep(state->resource_version, event->resource_version);
 	state->synced = true;
 	todo = watch_ask(state, WATCH_ASK_WATCH, now_ns, rnd);
 	todo.commit = true;
@@ -114,7 +115,7 @@ static struct watch_do on_list_expired(struct watch_state *state, int64_t now_ns
 	struct watch_do todo;
 
 	if (state->listing && !state->whole) {
-		state->token[0] = '\0';
+		state->continue_token[0] = '\0';
 		state->whole = true;
 		todo = watch_again(state, WATCH_ASK_LIST, now_ns, rnd);
 		todo.why = "a page has expired, the whole list at once";
@@ -256,7 +257,8 @@ static struct watch_do on_version(struct watch_state *state, const struct watch_
 {
 	struct watch_do todo;
 
-	if (event->version && watch_version_compare(event->version, state->version) < 0) {
+	if (event->resource_version &&
+	    watch_version_compare(event->resource_version, state->resource_version) < 0) {
 		state->version_void = true;
 		todo = watch_list(state, now_ns, rnd);
 		todo.why = "versions go back";

@@ -62,9 +62,9 @@ struct watch_status {
 
 struct watch_event {
 	enum watch_event_type type;
-	const char *version; /* of the object or list; NULL = none */
-	const char *token;   /* of a page: where it goes on; NULL or "" = nowhere */
-	bool initial_end;    /* of a bookmark */
+	const char *resource_version; /* of the object or list; NULL = none */
+	const char *continue_token;   /* of a page: where it goes on; NULL or "" = nowhere */
+	bool initial_end;	      /* of a bookmark */
 	enum watch_failure failure;
 	struct watch_status status;
 };
@@ -82,17 +82,17 @@ struct watch_do {
 };
 
 struct watch_state {
-	enum watch_request now;		 /* under way */
-	enum watch_request next;	 /* after the wait */
-	char version[WATCH_VERSION_MAX]; /* "" = none yet */
-	bool version_void;		 /* it cannot be had any more: ask for the newest */
-	bool synced;			 /* there was a commit */
-	bool list_only;			 /* the server has no streaming lists */
-	bool listing;			 /* a page of this list has come */
-	bool whole;			 /* ask without pages, after a page was refused */
-	char from[WATCH_VERSION_MAX];	 /* the version this list was asked with */
-	char token[WATCH_CONTINUE_MAX];	 /* of the next page; "" = none */
-	int64_t began_ns, timeout_s;	 /* of the request */
+	enum watch_request now;			  /* under way */
+	enum watch_request next;		  /* after the wait */
+	char resource_version[WATCH_VERSION_MAX]; /* "" = none yet */
+	bool version_void;			 /* it cannot be had any more: ask for the newest */
+	bool synced;				 /* there was a commit */
+	bool list_only;				 /* the server has no streaming lists */
+	bool listing;				 /* a page of this list has come */
+	bool whole;				 /* ask without pages, after a page was refused */
+	char from[WATCH_VERSION_MAX];		 /* the version this list was asked with */
+	char continue_token[WATCH_CONTINUE_MAX]; /* of the next page; "" = none */
+	int64_t began_ns, timeout_s;		 /* of the request */
 	int64_t timeout_min_s; /* of a watch; up to twice that.  5 min unless set after watch_init() */
 	uint64_t events;       /* of this watch, bookmarks too */
 	bool ordered;	       /* versions of this stream may be kept */

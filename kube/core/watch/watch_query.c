@@ -44,8 +44,8 @@ static void list_query(const struct watch_state *state, char *out)
 {
 	bool paged = !state->whole && (!state->from[0] || strcmp(state->from, "0") == 0);
 
-	if (state->token[0]) {
-		escape(out + sprintf(out, "limit=%d&continue=", PAGE), state->token);
+	if (state->continue_token[0]) {
+		escape(out + sprintf(out, "limit=%d&continue=", PAGE), state->continue_token);
 		return;
 	}
 	if (paged)
@@ -59,8 +59,8 @@ static void stream_query(const struct watch_state *state, char *out)
 		       (long long)state->timeout_s);
 	if (state->now == WATCH_ASK_STREAM)
 		out += sprintf(out, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
-	if (state->version[0] && !(state->now == WATCH_ASK_STREAM && state->version_void))
-		escape(out + sprintf(out, "&resourceVersion="), state->version);
+	if (state->resource_version[0] && !(state->now == WATCH_ASK_STREAM && state->version_void))
+		escape(out + sprintf(out, "&resourceVersion="), state->resource_version);
 }
 
 void watch_query(const struct watch_state *state, char ret_query[WATCH_QUERY_MAX])

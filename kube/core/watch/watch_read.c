@@ -9,6 +9,20 @@
 
 #define RETRY_AFTER_MAX_S 600
 
+static const struct json_keep keep_annotations[] = { WATCH_KEEP_ANNOTATION, { .name = NULL } };
+
+static const struct json_keep keep_metadata[] = {
+	WATCH_KEEP_METADATA,
+	{ .name = "annotations", .member = keep_annotations },
+	{ .name = NULL },
+};
+
+const struct json_keep watch_keep_names[] = {
+	WATCH_KEEP_STATUS,
+	{ .name = "metadata", .member = keep_metadata },
+	{ .name = NULL },
+};
+
 void watch_read_release(struct watch_read *read)
 {
 	json_decref(read->root);
@@ -99,12 +113,12 @@ int watch_read_line(const char *text, size_t len, const struct json_keep *keep,
 	if (read.event.type == WATCH_ERROR) {
 		read.event.status = status_of(object);
 	} else if (read.event.type == WATCH_BOOKMARK) {
-		read.event.version = version_of(metadata);
+		read.event.resource_version = version_of(metadata);
 		read.event.initial_end = strcmp(text_of(json_object_get(metadata, "annotations"),
 							"k8s.io/initial-events-end"),
 						"true") == 0;
 	} else if (read.event.type != WATCH_STRANGE) {
-		read.event.version = version_of(metadata);
+		read.event.resource_version = version_of(metadata);
 		read.object = object;
 	}
 	*ret_read = read;
@@ -133,8 +147,8 @@ int watch_read_metadata(const char *text, size_t len, struct watch_read *ret_rea
 
 	if (r < 0)
 		return r;
-	read.event.version = version_of(read.root);
-	read.event.token = json_string_value(json_object_get(read.root, "continue"));
+	read.event.resource_version = version_of(read.root);
+	read.event.continue_token = json_string_value(json_object_get(read.root, "continue"));
 	*ret_read = read;
 	return 0;
 }

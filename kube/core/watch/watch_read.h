@@ -11,6 +11,25 @@
 
 #include <jansson.h>
 
+/* What the functions here look at themselves: the `keep` that they are given has these among its members. */
+#define WATCH_KEEP_METADATA                                                                        \
+	{ .name = "name" }, { .name = "namespace" },                                               \
+	{                                                                                          \
+		.name = "resourceVersion"                                                          \
+	}
+#define WATCH_KEEP_ANNOTATION                                                                      \
+	{                                                                                          \
+		.name = "k8s.io/initial-events-end" /* of a bookmark */                            \
+	}
+/* Of a Status, which comes in an object's place when a watch has failed. */
+#define WATCH_KEEP_STATUS                                                                          \
+	{ .name = "code" }, { .name = "reason" }, { .name = "message" },                           \
+	{                                                                                          \
+		.name = "details"                                                                  \
+	}
+/* These, and of an object nothing but its names. */
+extern const struct json_keep watch_keep_names[];
+
 struct watch_read {
 	json_t *root;	/* owns all that `event` points to; NULL = nothing */
 	json_t *object; /* borrowed: of a put, an item or a deletion; NULL = none */

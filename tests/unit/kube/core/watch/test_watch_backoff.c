@@ -19,7 +19,7 @@ static const struct watch_event start = { .type = WATCH_START };
 /* A watch from version 7. */
 static void begin(struct watch_state *state)
 {
-	const struct watch_event page = { .type = WATCH_PAGE, .version = "7" };
+	const struct watch_event page = { .type = WATCH_PAGE, .resource_version = "7" };
 
 	watch_init(state);
 	state->list_only = true;

@@ -23,8 +23,11 @@ static void begin(struct watch_state *state)
 	watch_init(state);
 	state->list_only = true;
 	step(state, (struct watch_event){ .type = WATCH_START });
-	step(state, (struct watch_event){ .type = WATCH_PAGE, .version = "7", .token = "two" });
-	step(state, (struct watch_event){ .type = WATCH_PAGE, .version = "7", .token = "three" });
+	step(state, (struct watch_event){
+			    .type = WATCH_PAGE, .resource_version = "7", .continue_token = "two" });
+	step(state, (struct watch_event){ .type = WATCH_PAGE,
+					  .resource_version = "7",
+					  .continue_token = "three" });
 }
 
 /* `event` comes instead of page three.  After the wait, is it asked for again, with all before it kept? */

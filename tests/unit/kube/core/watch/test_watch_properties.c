@@ -71,7 +71,7 @@ static void change(struct world *w)
  * once it has caught up, no client can tell the histories apart. */
 static void go_back(struct world *w)
 {
-	unsigned int known = (unsigned int)strtoul(w->state.version, NULL, 10);
+	unsigned int known = (unsigned int)strtoul(w->state.resource_version, NULL, 10);
 
 	if (w->went_back)
 		return;
@@ -92,11 +92,12 @@ static void ask(struct world *w, enum watch_request request)
 
 	w->asked = request;
 	w->listed = false;
-	w->at = (unsigned int)strtoul(w->state.version, NULL, 10);
+	w->at = (unsigned int)strtoul(w->state.resource_version, NULL, 10);
 	watch_query(&w->state, query);
 	if (request == WATCH_ASK_LIST)
-		w->page_from =
-			w->state.token[0] ? (unsigned int)strtoul(w->state.token, NULL, 10) : 0;
+		w->page_from = w->state.continue_token[0]
+				       ? (unsigned int)strtoul(w->state.continue_token, NULL, 10)
+				       : 0;
 	if (request == WATCH_ASK_LIST && !w->page_from)
 		w->page_version = w->version;
 }
@@ -144,7 +145,7 @@ static void tell_status(struct world *w, enum watch_event_type type, struct watc
 static void send_object(struct world *w, enum watch_event_type type, int object, int version)
 {
 	char text[16];
-	const struct watch_event event = { .type = type, .version = text };
+	const struct watch_event event = { .type = type, .resource_version = text };
 
 	snprintf(text, sizeof(text), "%d", version);
 	step(w, &event, object, version);
@@ -154,7 +155,7 @@ static void send_bookmark(struct world *w, bool initial_end)
 {
 	char text[16];
 	const struct watch_event event = { .type = WATCH_BOOKMARK,
-					   .version = text,
+					   .resource_version = text,
 					   .initial_end = initial_end };
 
 	snprintf(text, sizeof(text), "%u", w->version);
@@ -188,7 +189,7 @@ static void serve_stream(struct world *w)
 		tell_status(w, WATCH_REFUSED_HTTP, (struct watch_status){ .code = 422 });
 		return;
 	}
-	if (w->state.version[0] && !w->state.version_void && w->at > w->version) {
+	if (w->state.resource_version[0] && !w->state.version_void && w->at > w->version) {
 		tell_status(w, WATCH_REFUSED_HTTP,
 			    (struct watch_status){ .code = 504, .too_large = true });
 		return;
@@ -204,7 +205,9 @@ static void serve_stream(struct world *w)
 static void serve_list(struct world *w)
 {
 	char version[16], token[16] = "";
-	struct watch_event page = { .type = WATCH_PAGE, .version = version, .token = token };
+	struct watch_event page = { .type = WATCH_PAGE,
+				    .resource_version = version,
+				    .continue_token = token };
 	unsigned int to = MIN(w->page_from + 3, OBJECTS);
 	const struct watch_event item = { .type = WATCH_ITEM };
 
@@ -229,7 +232,7 @@ static void serve_list(struct world *w)
 static void serve_version(struct world *w)
 {
 	char version[16];
-	const struct watch_event page = { .type = WATCH_PAGE, .version = version };
+	const struct watch_event page = { .type = WATCH_PAGE, .resource_version = version };
 
 	snprintf(version, sizeof(version), "%u", w->version);
 	tell(w, &page);
