@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/core/profile/profile.h"
+#include "lib/core/encode.h"
 #include "lib/core/utf8.h"
 
 #ifndef FUSE_SUPER_MAGIC
@@ -279,15 +280,6 @@ struct elf_source files_source(struct file *file)
 	return (struct elf_source){ .read = read_file, .ctx = &file->fd };
 }
 
-static char *hex(const uint8_t *data, size_t len)
-{
-	char *text = xmalloc(2 * len + 1);
-
-	for (size_t i = 0; i < len; i++)
-		sprintf(text + 2 * i, "%02x", data[i]);
-	return text;
-}
-
 bool files_parse(struct files *files, struct file *file)
 {
 	struct elf_source source = files_source(file);
@@ -304,8 +296,10 @@ bool files_parse(struct files *files, struct file *file)
 		return false;
 	}
 	file->parsed = true;
-	if (file->elf.build_id_len)
-		file->build_id = hex(file->elf.build_id, file->elf.build_id_len);
+	if (file->elf.build_id_len) {
+		file->build_id = xmalloc(2 * file->elf.build_id_len + 1);
+		hex_encode(file->elf.build_id, file->elf.build_id_len, file->build_id);
+	}
 	return true;
 }
 

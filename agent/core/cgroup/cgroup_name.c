@@ -4,21 +4,12 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "lib/core/encode.h"
+
 #define COMPONENT_MAX 256 /* NAME_MAX + 1 */
 #define UUID_LEN 36
 #define STATIC_UID_LEN 32
 #define CID_LEN 64
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 static size_t hex_run(const char *text)
 {
@@ -73,13 +64,11 @@ static size_t uid_parse(const char *text, char *ret_uid)
 /* The byte that systemd wrote as \xHH, or -1. */
 static int escaped_byte(const char *text, size_t len)
 {
-	int high, low;
+	uint8_t byte;
 
-	if (len < 4 || text[0] != '\\' || text[1] != 'x')
+	if (len < 4 || text[0] != '\\' || text[1] != 'x' || !hex_decode(text + 2, &byte, 1))
 		return -1;
-	high = hex_value(text[2]);
-	low = hex_value(text[3]);
-	return high < 0 || low < 0 ? -1 : high * 16 + low;
+	return byte;
 }
 
 /* One component of the path, unescaped; false when it is longer than a file name. */

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "lib/core/encode.h"
 #include "lib/core/json.h"
 #include "lib/core/limits.h"
 
@@ -21,8 +21,7 @@ static void sum_hex(const char *text, size_t len, char ret_hex[SUM_HEX + 1])
 
 	if (EVP_Digest(text, len, sum, &sum_len, EVP_sha256(), NULL) != 1)
 		abort();
-	for (unsigned i = 0; i < SUM_HEX / 2; i++)
-		snprintf(ret_hex + 2 * (size_t)i, 3, "%02x", sum[i]);
+	hex_encode(sum, SUM_HEX / 2, ret_hex);
 }
 
 static json_t *clocks_to_json(const struct plan *plan, const struct lkg_now *now)

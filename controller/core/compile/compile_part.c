@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/core/encode.h"
+
 /* What a class came to; index as in plan.cls. */
 struct outcome {
 	struct effective effective;
@@ -52,6 +54,7 @@ static char *class_id(const char *ns, const struct ranked *matching)
 	cleanup(freep) const char **name = xmalloc(matching->nr * sizeof(*name));
 	cleanup(freep) char *text = NULL;
 	unsigned char hash[SHA256_DIGEST_LENGTH];
+	char hex[2 * 8 + 1];
 	size_t nr = 0;
 	char *end;
 
@@ -65,8 +68,8 @@ static char *class_id(const char *ns, const struct ranked *matching)
 	for (size_t i = 0; i < nr; i++)
 		end = stpcpy(end, name[i]) + 1;
 	SHA256((const unsigned char *)text, (size_t)(end - text), hash);
-	return xasprintf("%s/%02x%02x%02x%02x%02x%02x%02x%02x", ns, hash[0], hash[1], hash[2],
-			 hash[3], hash[4], hash[5], hash[6], hash[7]);
+	hex_encode(hash, 8, hex);
+	return xasprintf("%s/%s", ns, hex);
 }
 
 /* The index of the class of a container (NULL: of the pod as a whole). */

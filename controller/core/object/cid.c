@@ -3,10 +3,7 @@
 
 #include <string.h>
 
-static uint8_t value_of(char digit)
-{
-	return (uint8_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-}
+#include "lib/core/encode.h"
 
 size_t cid_bytes(const uint8_t *cid)
 {
@@ -20,7 +17,7 @@ uint8_t *cid_pack(const char *text)
 
 	cid[0] = (uint8_t)nr;
 	for (size_t i = 0; i < nr; i++)
-		cid[1 + i / 2] |= (uint8_t)(value_of(text[i]) << (i % 2 ? 0 : 4));
+		cid[1 + i / 2] |= (uint8_t)(hex_value(text[i]) << (i % 2 ? 0 : 4));
 	return cid;
 }
 
@@ -30,9 +27,9 @@ char *cid_text(const uint8_t *cid)
 
 	if (!cid)
 		return NULL;
-	text = xcalloc((size_t)cid[0] + 1, 1);
-	for (size_t i = 0; i < cid[0]; i++)
-		text[i] = "0123456789abcdef"[cid[1 + i / 2] >> (i % 2 ? 0 : 4) & 15];
+	text = xmalloc(2 * cid_bytes(cid) + 1);
+	hex_encode(cid + 1, cid_bytes(cid) - 1, text);
+	text[cid[0]] = '\0'; /* of an odd number the last half byte is none */
 	return text;
 }
 

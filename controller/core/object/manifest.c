@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/core/encode.h"
 #include "lib/core/yaml.h"
 
 #define PATH_MAX_BYTES 256
@@ -20,8 +21,7 @@ static void hash_spec(const json_t *spec, char ret_hex[SPEC_HASH_HEX])
 	if (!text)
 		return;
 	SHA256((const unsigned char *)text, strlen(text), hash);
-	for (size_t i = 0; i < sizeof(hash); i++)
-		snprintf(ret_hex + 2 * i, 3, "%02x", hash[i]);
+	hex_encode(hash, sizeof(hash), ret_hex);
 }
 
 static bool is_policy(enum object_kind kind)

@@ -9,6 +9,7 @@
 
 #include "controller/core/object/fields.h"
 #include "controller/core/object/model_read.h"
+#include "lib/core/encode.h"
 #include "lib/core/rfc3339.h"
 
 struct kind {
@@ -78,14 +79,16 @@ static int64_t derived_generation(const json_t *spec)
 static char *derived_uid(const struct object *object)
 {
 	unsigned char h[SHA256_DIGEST_LENGTH];
+	char hex[2 * 16 + 1];
 	cleanup(freep) char *text =
 		xasprintf("%s/%s/%s", object_kind_name(object->kind), object->ns, object->name);
 
 	SHA256((const unsigned char *)text, strlen(text), h);
 	/* Version 8 of RFC 9562: a UUID of our own making. */
-	return xasprintf("%02x%02x%02x%02x-%02x%02x-8%01x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-			 h[0], h[1], h[2], h[3], h[4], h[5], h[6] & 0xf, h[7], (h[8] & 0x3f) | 0x80,
-			 h[9], h[10], h[11], h[12], h[13], h[14], h[15]);
+	h[6] = (h[6] & 0xf) | 0x80;
+	h[8] = (h[8] & 0x3f) | 0x80;
+	hex_encode(h, 16, hex);
+	return xasprintf("%.8s-%.4s-%.4s-%.4s-%s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
 /* --- metadata --- */

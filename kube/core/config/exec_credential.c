@@ -2,10 +2,10 @@
 #include "kube/core/config/exec_credential.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "kube/core/config/pem.h"
+#include "lib/core/encode.h"
 #include "lib/core/json.h"
 #include "lib/core/limits.h"
 #include "lib/core/rfc3339.h"
@@ -20,10 +20,8 @@ void exec_credential_release(struct exec_credential *credential)
 
 static json_t *base64(const char *text)
 {
-	size_t len = strlen(text);
-	cleanup(freep) char *out = xmalloc(4 * ((len + 2) / 3) + 1);
+	cleanup(freep) char *out = base64_encode(text, strlen(text));
 
-	EVP_EncodeBlock((unsigned char *)out, (const unsigned char *)text, (int)len);
 	return json_string(out);
 }
 

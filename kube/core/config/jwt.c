@@ -4,29 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/core/encode.h"
 #include "lib/core/json.h"
 
 #define DEPTH_MAX 8
 #define EXP_MAX_S 253402300799LL /* the year 9999 */
-
-static int value_of(char c)
-{
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	const char *at = c ? strchr(alphabet, c) : NULL;
-
-	return at ? (int)(at - alphabet) : -1;
-}
-
-/* The length of the leading run of base64url. */
-static size_t part_len(const char *text, size_t len)
-{
-	size_t n = 0;
-
-	while (n < len && value_of(text[n]) >= 0)
-		n++;
-	return n;
-}
 
 /* Three parts, none empty; *ret_part is the second. */
 static bool split(const char *token, size_t len, const char **ret_part, size_t *ret_len)
@@ -34,7 +16,7 @@ static bool split(const char *token, size_t len, const char **ret_part, size_t *
 	size_t at = 0;
 
 	for (int i = 0; i < 3; i++) {
-		size_t n = part_len(token + at, len - at);
+		size_t n = base64url_span(token + at, len - at);
 
 		if (n == 0 || n % 4 == 1)
 			return false;
@@ -47,25 +29,6 @@ static bool split(const char *token, size_t len, const char **ret_part, size_t *
 			return false;
 	}
 	return at == len;
-}
-
-/* `text` is base64url; *ret_len is how many bytes it stands for. */
-static char *decode(const char *text, size_t len, size_t *ret_len)
-{
-	char *bytes = xmalloc(len);
-	unsigned bits = 0, bit_nr = 0;
-	size_t n = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		bits = (bits << 6 | (unsigned)value_of(text[i])) & 0xffff;
-		bit_nr += 6;
-		if (bit_nr >= 8) {
-			bit_nr -= 8;
-			bytes[n++] = (char)(bits >> bit_nr & 0xff);
-		}
-	}
-	*ret_len = n;
-	return bytes;
 }
 
 static bool is_text(const json_t *json, const char *text)
@@ -95,12 +58,14 @@ int jwt_peek(const char *token, size_t len, const char *audience, struct jwt_pee
 	json_auto_t *payload = NULL;
 	const json_t *exp;
 	const char *part = NULL;
-	size_t part_size = 0, size;
+	size_t part_size = 0;
+	ptrdiff_t size;
 
 	if (!split(token, len, &part, &part_size))
 		return err_set(err, -EINVAL, "the token is not a JSON Web Token");
-	bytes = decode(part, part_size, &size);
-	if (json_parse_bounded(bytes, size, DEPTH_MAX, &payload, NULL) < 0 ||
+	bytes = xmalloc(BASE64_BYTES(part_size));
+	size = base64url_decode(part, part_size, bytes);
+	if (size < 0 || json_parse_bounded(bytes, (size_t)size, DEPTH_MAX, &payload, NULL) < 0 ||
 	    !json_is_object(payload))
 		return err_set(err, -EINVAL, "the token's payload is not a JSON object");
 	exp = json_object_get(payload, "exp");

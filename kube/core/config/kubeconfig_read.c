@@ -2,8 +2,9 @@
 #include "kube/core/config/kubeconfig_priv.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <string.h>
+
+#include "lib/core/encode.h"
 
 int kubeconfig_text(const json_t *obj, const char *key, size_t max, char **ret, struct err *err)
 {
@@ -48,10 +49,10 @@ int kubeconfig_data(const json_t *obj, const char *key, char **ret, struct err *
 {
 	const json_t *value = json_object_get(obj, key);
 	const char *text = json_string_value(value);
-	size_t len = 0, pad = 0;
+	size_t len = 0;
 	cleanup(freep) char *plain = NULL;
 	cleanup(freep) char *out = NULL;
-	int nr;
+	ptrdiff_t nr;
 
 	if (!value || json_is_null(value) || (text && !text[0]))
 		return 0;
@@ -61,13 +62,11 @@ int kubeconfig_data(const json_t *obj, const char *key, char **ret, struct err *
 	for (; *text; text++)
 		if (!strchr(" \n\r\t", *text))
 			plain[len++] = *text;
-	while (pad < 2 && pad < len && plain[len - 1 - pad] == '=')
-		pad++;
-	out = xmalloc(len + 1);
-	nr = len % 4 ? -1 : EVP_DecodeBlock((unsigned char *)out, (unsigned char *)plain, (int)len);
-	if (nr < (int)pad || memchr(out, '\0', (size_t)nr - pad))
+	out = xmalloc(BASE64_BYTES(len) + 1);
+	nr = base64_decode(plain, len, out);
+	if (nr < 0 || memchr(out, '\0', (size_t)nr))
 		return err_set(err, -EINVAL, "%s: is not base64 of a PEM file", key);
-	out[(size_t)nr - pad] = '\0';
+	out[nr] = '\0';
 	*ret = TAKE_PTR(out);
 	return 0;
 }

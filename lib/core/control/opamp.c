@@ -2,9 +2,9 @@
 #include "lib/core/control/opamp.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "lib/core/encode.h"
 #include "lib/core/json.h"
 #include "lib/core/limits.h"
 #include "proto/opamp.pb-c.h"
@@ -41,18 +41,11 @@ static ProtobufCBinaryData bytes_of(const void *data, size_t len)
 	return (ProtobufCBinaryData){ .len = len, .data = (uint8_t *)data };
 }
 
-static uint8_t nibble(char c)
-{
-	return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
 /* `bytes` holds PLAN_HASH_BYTES and must outlive the result. */
 static ProtobufCBinaryData hash_to_bytes(const char *hex, uint8_t *bytes)
 {
-	if (!hex[0])
+	if (!hex_decode(hex, bytes, PLAN_HASH_BYTES))
 		return bytes_of(NULL, 0);
-	for (size_t i = 0; i < PLAN_HASH_BYTES; i++)
-		bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
 	return bytes_of(bytes, PLAN_HASH_BYTES);
 }
 
@@ -210,10 +203,8 @@ static int read_sentence(const char *what, const char *text, char *room, size_t 
 static void read_hash(const ProtobufCBinaryData *bytes, char *hex)
 {
 	hex[0] = '\0';
-	if (bytes->len != PLAN_HASH_BYTES)
-		return;
-	for (size_t i = 0; i < PLAN_HASH_BYTES; i++)
-		snprintf(hex + 2 * i, 3, "%02x", bytes->data[i]);
+	if (bytes->len == PLAN_HASH_BYTES)
+		hex_encode(bytes->data, PLAN_HASH_BYTES, hex);
 }
 
 static char *copy_body(const ProtobufCBinaryData *body)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/core/encode.h"
 #include "lib/core/plan/caps.h"
 #include "lib/core/plan/plan.h"
 
@@ -192,6 +193,5 @@ void plan_hash(const struct plan *plan, char ret_hex[PLAN_HASH_HEX])
 	if (!EVP_DigestFinal_ex(sink.digest, hash, NULL))
 		abort();
 	EVP_MD_CTX_free(sink.digest);
-	for (size_t i = 0; i < sizeof(hash); i++)
-		snprintf(ret_hex + 2 * i, 3, "%02x", hash[i]);
+	hex_encode(hash, sizeof(hash), ret_hex);
 }
