@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/process/proc_maps.h"
+#include "lib/core/hash.h"
 #include "lib/core/table.h"
 
 struct proc {

@@ -75,22 +75,3 @@ struct table_node *table_next(const struct table_node *node)
 {
 	return same_hash(node->next, node->hash);
 }
-
-uint64_t hash_u64(uint64_t value)
-{
-	value ^= value >> 33;
-	value *= 0xff51afd7ed558ccdULL;
-	value ^= value >> 33;
-	value *= 0xc4ceb9fe1a85ec53ULL;
-	return value ^ value >> 33;
-}
-
-/* FNV-1a */
-uint64_t hash_text(const char *text, size_t len)
-{
-	uint64_t hash = 0xcbf29ce484222325ULL;
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3ULL;
-	return hash_u64(hash);
-}

@@ -3,7 +3,7 @@
 #define LIB_CORE_TABLE_H
 
 /* A hash table of nodes that live inside the caller's structs.  It owns its buckets only; what the
- * hash stands for is the caller's: he walks the nodes of equal hash and compares. */
+ * hash stands for (lib/core/hash.h makes good ones) is the caller's: he walks the nodes of equal hash and compares. */
 
 #include "lib/core/base.h"
 
@@ -25,9 +25,6 @@ void table_remove(struct table *table, struct table_node *node);
 /* The nodes of one hash, the youngest first; NULL at the end. */
 struct table_node *table_first(const struct table *table, uint64_t hash);
 struct table_node *table_next(const struct table_node *node);
-
-uint64_t hash_u64(uint64_t value);
-uint64_t hash_text(const char *text, size_t len);
 
 /* The struct that `node` is member `field` of, or NULL for NULL. */
 #define TABLE_ENTRY(node, type, field)                                                             \

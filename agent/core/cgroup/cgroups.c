@@ -3,6 +3,7 @@
 
 #include "agent/core/cgroup/cgroup_name.h"
 #include "agent/core/cgroup/plan_index.h"
+#include "lib/core/hash.h"
 #include "lib/core/table.h"
 
 #include <assert.h>
@@ -89,7 +90,7 @@ static struct entry *find_entry(const struct cgroups *cgroups, uint64_t id)
 
 static struct owner *find_living_owner(const struct cgroups *cgroups, const char *path, size_t len)
 {
-	struct table_node *node = table_first(&cgroups->by_path, hash_text(path, len));
+	struct table_node *node = table_first(&cgroups->by_path, hash_bytes(path, len));
 
 	for (; node; node = table_next(node)) {
 		struct owner *owner = TABLE_ENTRY(node, struct owner, node);
@@ -125,7 +126,7 @@ static struct owner *add_owner(struct cgroups *cgroups, char *path, const char *
 	owner->at = cgroups->owner_nr;
 	GROW(cgroups->owner, cgroups->owner_nr);
 	cgroups->owner[cgroups->owner_nr++] = owner;
-	table_add(&cgroups->by_path, &owner->node, hash_text(path, strlen(path)));
+	table_add(&cgroups->by_path, &owner->node, hash_bytes(path, strlen(path)));
 	take_slot(cgroups, owner);
 	container_bind(&owner->pub, cgroups->plan, &cgroups->index);
 	return owner;

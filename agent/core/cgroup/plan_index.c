@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/core/hash.h"
+
 static size_t keys_nr(const struct plan *plan)
 {
 	size_t nr = 0;
@@ -18,7 +20,7 @@ static void add(struct plan_index *index, const char *key, const struct plan_tar
 	struct plan_row *row = &index->row[index->row_nr++];
 
 	*row = (struct plan_row){ .key = key, .target = target, .container = container };
-	table_add(&index->table, &row->node, hash_text(key, strlen(key)));
+	table_add(&index->table, &row->node, hash_bytes(key, strlen(key)));
 }
 
 static void add_target(struct plan_index *index, const struct plan_target *target)
@@ -51,7 +53,7 @@ void plan_index_release(struct plan_index *index)
 
 const struct plan_row *plan_index_find(const struct plan_index *index, const char *key, size_t len)
 {
-	struct table_node *node = table_first(&index->table, hash_text(key, len));
+	struct table_node *node = table_first(&index->table, hash_bytes(key, len));
 
 	for (; node; node = table_next(node)) {
 		const struct plan_row *row = TABLE_ENTRY(node, struct plan_row, node);

@@ -2,6 +2,7 @@
 #include "agent/core/profile/collect.h"
 
 #include "agent/core/model/sample.h"
+#include "lib/core/hash.h"
 #include "lib/core/table.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/core/table.h"
+#include "lib/core/hash.h"
 
 #define OUT_FIRST 16384
 #define GZIP_WINDOW (MAX_WBITS + 16)
@@ -80,7 +80,7 @@ void pprof_writer_put(struct pprof_writer *writer, const Pprof__Profile *piece)
 int64_t pprof_writer_text(struct pprof_writer *writer, const char *text)
 {
 	const char *key = text ? text : "";
-	uint64_t hash = hash_text(key, strlen(key));
+	uint64_t hash = hash_bytes(key, strlen(key));
 	struct array_index_walk walk = array_index_walk(&writer->by_text, hash);
 
 	for (uint32_t i; (i = array_index_next(&walk)) != ARRAY_INDEX_NONE;)

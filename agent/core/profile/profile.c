@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "lib/core/table.h"
+#include "lib/core/hash.h"
 
 struct profile *profile_new(void)
 {
@@ -42,7 +42,7 @@ static uint64_t frame_hash(const struct frame *frame)
 
 static uint64_t row_hash(const uint32_t *stack, size_t nr)
 {
-	return hash_text((const char *)stack, nr * sizeof(*stack));
+	return hash_bytes(stack, nr * sizeof(*stack));
 }
 
 static uint32_t frame_find(const struct profile *profile, const struct frame *frame)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/core/hash.h"
 #include "lib/core/table.h"
 
 struct process {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/core/model/array_index.h"
-#include "lib/core/table.h"
+#include "lib/core/hash.h"
 
 struct entry {
 	uint64_t addr;

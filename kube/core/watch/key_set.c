@@ -3,68 +3,20 @@
 
 #include <string.h>
 
+#include "lib/core/hash.h"
+
 #define SLOTS_MIN 64
 
-struct sip {
-	uint64_t a, b, c, d;
-};
-
-static uint64_t turn(uint64_t x, int by)
-{
-	return (x << by) | (x >> (64 - by));
-}
-
-static void mix(struct sip *s)
-{
-	s->a += s->b;
-	s->b = turn(s->b, 13) ^ s->a;
-	s->a = turn(s->a, 32);
-	s->c += s->d;
-	s->d = turn(s->d, 16) ^ s->c;
-	s->a += s->d;
-	s->d = turn(s->d, 21) ^ s->a;
-	s->c += s->b;
-	s->b = turn(s->b, 17) ^ s->c;
-	s->c = turn(s->c, 32);
-}
-
-static void take(struct sip *s, uint64_t word)
-{
-	s->d ^= word;
-	mix(s);
-	s->a ^= word;
-}
-
-static void take_text(struct sip *s, const char *text)
-{
-	size_t len = strlen(text);
-	uint64_t word;
-
-	take(s, len);
-	for (size_t i = 0; i < len; i += sizeof(word)) {
-		word = 0;
-		memcpy(&word, text + i, MIN(len - i, sizeof(word)));
-		take(s, word);
-	}
-}
-
-/* SipHash-1-3 of both texts; never 0. */
+/* Never 0. */
 static uint64_t hash(const struct key_set *set, const char *ns, const char *name)
 {
-	struct sip s = {
-		.a = set->key[0] ^ 0x736f6d6570736575ULL,
-		.b = set->key[1] ^ 0x646f72616e646f6dULL,
-		.c = set->key[0] ^ 0x6c7967656e657261ULL,
-		.d = set->key[1] ^ 0x7465646279746573ULL,
-	};
+	struct hash_keyed sip;
 	uint64_t value;
 
-	take_text(&s, ns);
-	take_text(&s, name);
-	s.c ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		mix(&s);
-	value = s.a ^ s.b ^ s.c ^ s.d;
+	hash_keyed_init(&sip, set->key);
+	hash_keyed_add(&sip, ns, strlen(ns));
+	hash_keyed_add(&sip, name, strlen(name));
+	value = hash_keyed_end(&sip);
 	return value ? value : 1;
 }
 

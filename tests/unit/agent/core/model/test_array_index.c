@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "agent/core/model/array_index.h"
-#include "lib/core/table.h"
+#include "lib/core/hash.h"
 
 static void an_empty_index_has_nothing(void **state)
 {
