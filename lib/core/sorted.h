@@ -5,8 +5,7 @@
 /* Search in sorted arrays.  Inline, so that the comparison is, too.
  *
  * `compare` is given the key and an element, whatever their types are: negative when the key belongs before the
- * element, 0 when the element is the key's, positive when it belongs after it.  It need not be bsearch(3)'s friend:
- * the last element that begins at or before an address is found with a compare that never gives 0, see sorted_place().
+ * element, 0 when the element is the key's, positive when it belongs after it.
  *
  *	static int compare_name(const void *key, const void *element)
  *	{
@@ -18,12 +17,10 @@
 
 #include "lib/core/base.h"
 
-typedef int sorted_compare(const void *key, const void *element);
-
 /* The index of the first element that is not before the key: where it is, or where it would be put in; nr when all are
  * before it.  Of equal elements the first.  With a compare that gives 1 for an equal element: the first after it. */
 static inline size_t sorted_place(const void *key, const void *array, size_t nr, size_t size,
-				  sorted_compare *compare)
+				  int (*compare)(const void *key, const void *element))
 {
 	size_t low = 0, high = nr;
 
@@ -40,9 +37,9 @@ static inline size_t sorted_place(const void *key, const void *array, size_t nr,
 
 /* The first element that is the key's, or NULL.  `array` may be NULL when nr is 0. */
 static inline void *sorted_find(const void *key, const void *array, size_t nr, size_t size,
-				sorted_compare *compare)
+				int (*compare)(const void *key, const void *element))
 {
-	size_t at = sorted_place(key, array, nr, size, compare);
+	size_t at = array ? sorted_place(key, array, nr, size, compare) : nr;
 
 	if (at == nr || compare(key, (const char *)array + at * size) != 0)
 		return NULL;

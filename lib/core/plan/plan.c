@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/core/sorted.h"
+
 /* Each element begins with its key, so that one comparison serves all arrays. */
 _Static_assert(offsetof(struct plan_class, id) == 0, "key first");
 _Static_assert(offsetof(struct plan_target, uid) == 0, "key first");
@@ -58,7 +60,7 @@ static size_t sort_unique(void *array, size_t nr, size_t size, void (*release)(v
 
 static void *find(const char *key, const void *array, size_t nr, size_t size)
 {
-	return nr ? bsearch(&key, array, nr, size, compare_keys) : NULL;
+	return sorted_find(&key, array, nr, size, compare_keys);
 }
 
 static char *copy_text(const char *text)

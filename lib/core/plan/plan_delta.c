@@ -2,6 +2,7 @@
 #include "lib/core/json.h"
 #include "lib/core/limits.h"
 #include "lib/core/plan/plan_json.h"
+#include "lib/core/sorted.h"
 
 #include <errno.h>
 #include <string.h>
@@ -74,7 +75,7 @@ static void names_release(struct names *names)
 
 static bool names_have(const struct names *names, const char *name)
 {
-	return names->nr && bsearch(&name, names->name, names->nr, sizeof(name), compare_names);
+	return sorted_find(&name, names->name, names->nr, sizeof(name), compare_names);
 }
 
 static int read_names(const json_t *change, size_t max, struct names *names, struct err *err)

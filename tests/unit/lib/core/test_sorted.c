@@ -28,7 +28,7 @@ static int compare_after(const void *key, const void *element)
 
 static const struct range ranges[] = { { 2, 3 }, { 5, 5 }, { 5, 6 }, { 9, 20 } };
 
-static size_t place(int key, size_t nr, sorted_compare *compare)
+static size_t place(int key, size_t nr, int (*compare)(const void *key, const void *element))
 {
 	return sorted_place(&key, ranges, nr, sizeof(*ranges), compare);
 }
@@ -79,8 +79,7 @@ static void every_length_is_searched_whole(void **state)
 		for (size_t i = 0; i < nr; i++)
 			many[i].from = 2 * (int)i;
 		for (int key = -1; key <= 2 * (int)nr; key++) {
-			struct range *at =
-				sorted_find(&key, many, nr, sizeof(*many), compare_from);
+			struct range *at = sorted_find(&key, many, nr, sizeof(*many), compare_from);
 			bool is_there = key >= 0 && key % 2 == 0 && key < 2 * (int)nr;
 
 			assert_ptr_equal(at, is_there ? &many[key / 2] : NULL);
