@@ -215,7 +215,7 @@ int fields_caps(const json_t *object, const char *path, const char *name, bool *
 	json_array_foreach(json, i, item)
 	{
 		const char *text = json_string_value(item);
-		uint32_t cap = text ? cap_from_name(text) : 0;
+		uint32_t cap = text ? capability_from_name(text) : 0;
 
 		if (!cap)
 			return err_set(err, -EINVAL,

@@ -47,7 +47,7 @@ static void set_caps(json_t *to, const char *key, bool has, uint32_t caps)
 	list = json_must(json_array());
 	for (uint32_t cap = 1; cap && cap <= CAPS_ALL; cap <<= 1)
 		if (caps & cap)
-			json_array_append_new(list, json_must(json_string(cap_name(cap))));
+			json_array_append_new(list, json_must(json_string(capability_name(cap))));
 	set(to, key, list);
 }
 

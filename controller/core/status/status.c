@@ -190,7 +190,7 @@ static struct verdict clamped(const struct status_input *input, enum phase phase
 	     cap <<= 1) {
 		if (!(cap & summary->caps_lost))
 			continue;
-		snprintf(text, sizeof(text), "%s is not allowed", cap_name(cap));
+		snprintf(text, sizeof(text), "%s is not allowed", capability_name(cap));
 		len = add_text(message, len, text);
 	}
 	if (input->duration_clamped_by) {

@@ -12,7 +12,7 @@ static const struct {
 	{ CAP_NATIVE, "native" },
 };
 
-uint32_t cap_from_name(const char *name)
+uint32_t capability_from_name(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(caps); i++)
 		if (strcmp(caps[i].name, name) == 0)
@@ -20,7 +20,7 @@ uint32_t cap_from_name(const char *name)
 	return 0;
 }
 
-const char *cap_name(uint32_t cap)
+const char *capability_name(uint32_t cap)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(caps); i++)
 		if (caps[i].cap == cap)

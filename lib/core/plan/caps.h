@@ -19,9 +19,9 @@ enum cap {
 #define RATE_HZ_DEFAULT 19
 
 /* The bit of a name, or 0 when there is no such capability (yet). */
-uint32_t cap_from_name(const char *name);
+uint32_t capability_from_name(const char *name);
 
 /* The name of one bit ("cpu"), or NULL. */
-const char *cap_name(uint32_t cap);
+const char *capability_name(uint32_t cap);
 
 #endif

@@ -99,7 +99,7 @@ static void put_step(struct sink *sink, const struct plan_step *step)
 	for (uint32_t bit = 1; bit && bit <= CAPS_ALL; bit <<= 1) {
 		if (!(step->caps & bit))
 			continue;
-		put_member(sink, comma, cap_name(bit));
+		put_member(sink, comma, capability_name(bit));
 		comma = ",";
 	}
 	snprintf(hz, sizeof(hz), "],\"hz\":%u}", step->rate_hz);

@@ -35,7 +35,7 @@ static json_t *step_to_json(const struct plan_step *step)
 	set(obj, "hz", json_integer(step->rate_hz));
 	for (uint32_t bit = 1; bit && bit <= CAPS_ALL; bit <<= 1)
 		if (step->caps & bit)
-			append(caps, json_string(cap_name(bit)));
+			append(caps, json_string(capability_name(bit)));
 	set(obj, "caps", caps);
 	if (step->boost_nr) {
 		json_t *boosts = json_must(json_array());

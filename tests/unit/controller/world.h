@@ -96,7 +96,7 @@ static inline json_t *random_caps(struct random *random, uint32_t from, uint32_t
 		if (!(from & cap) || !random_chance(random, 40))
 			continue;
 		*ret_caps |= cap;
-		json_array_append_new(list, json_string(cap_name(cap)));
+		json_array_append_new(list, json_string(capability_name(cap)));
 	}
 	return list;
 }

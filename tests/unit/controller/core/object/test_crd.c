@@ -92,7 +92,7 @@ static void is_caps(const json_t *crd, const char *path)
 	uint32_t caps = 0;
 	size_t i;
 
-	json_array_foreach(words, i, word) caps |= cap_from_name(json_string_value(word));
+	json_array_foreach(words, i, word) caps |= capability_from_name(json_string_value(word));
 	assert_int_equal(caps, CAPS_ALL);
 	assert_int_equal(json_array_size(words), __builtin_popcount(CAPS_ALL));
 	assert_int_equal(number(crd, path, "maxItems"), json_array_size(words));
