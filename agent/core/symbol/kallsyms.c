@@ -2,6 +2,7 @@
 #include "agent/core/symbol/kallsyms.h"
 
 #include <string.h>
+#include <zlib.h>
 
 #include "lib/core/utf8.h"
 
@@ -10,10 +11,20 @@
 /* An address further behind the last function than this is not in it. */
 #define TAIL_BYTES (1024ULL * 1024)
 #define NAME_BYTES 512
+/* Names are kept deflated, in blocks of this many bytes: they are asked for once each, and are most of the table. */
+#define BLOCK_BYTES 8192
+#define BLOCKS (KALLSYMS_NAME_BYTES / BLOCK_BYTES)
+#define WINDOW_BITS 13
+#define MEM_LEVEL 5
 
 struct symbol {
 	uint32_t offset; /* from base */
-	uint32_t name;	 /* in names; bit 31: global */
+	uint32_t name;	 /* block and place in it; bit 31: global */
+};
+
+struct block {
+	uint8_t *data;
+	uint32_t len;
 };
 
 #define GLOBAL (1U << 31)
@@ -22,8 +33,11 @@ struct kallsyms {
 	uint64_t base;
 	struct symbol *symbol;
 	size_t nr;
-	char *names;
-	size_t names_len, names_size;
+	struct block block[BLOCKS];
+	size_t block_nr;
+	char text[BLOCK_BYTES]; /* of the block that is being filled, or was read last */
+	size_t text_len;	/* while it is being filled */
+	size_t text_block;	/* once it was read */
 };
 
 struct kallsyms *kallsyms_new(void)
@@ -36,7 +50,8 @@ void kallsyms_free(struct kallsyms *kallsyms)
 	if (!kallsyms)
 		return;
 	free(kallsyms->symbol);
-	free(kallsyms->names);
+	for (size_t i = 0; i < kallsyms->block_nr; i++)
+		free(kallsyms->block[i].data);
 	free(kallsyms);
 }
 
@@ -70,19 +85,63 @@ static bool is_padding(const char *name, size_t len)
 	return len > 6 && (memcmp(name, "__pfx_", 6) == 0 || memcmp(name, "__cfi_", 6) == 0);
 }
 
+/* Put away the block that is full; without memory for it, its names are empty. */
+static void close_block(struct kallsyms *kallsyms)
+{
+	struct block *block = &kallsyms->block[kallsyms->block_nr++];
+	z_stream deflater = { .next_in = (Bytef *)kallsyms->text, .avail_in = BLOCK_BYTES };
+	uint8_t out[2 * BLOCK_BYTES];
+
+	memset(kallsyms->text + kallsyms->text_len, 0, BLOCK_BYTES - kallsyms->text_len);
+	kallsyms->text_len = 0;
+	if (deflateInit2(&deflater, Z_BEST_SPEED, Z_DEFLATED, WINDOW_BITS, MEM_LEVEL,
+			 Z_DEFAULT_STRATEGY) != Z_OK)
+		return;
+	deflater.next_out = out;
+	deflater.avail_out = sizeof(out);
+	if (deflate(&deflater, Z_FINISH) == Z_STREAM_END) {
+		block->len = (uint32_t)deflater.total_out;
+		block->data = xmalloc(block->len);
+		memcpy(block->data, out, block->len);
+	}
+	deflateEnd(&deflater);
+}
+
+static const char *read_name(struct kallsyms *kallsyms, uint32_t name)
+{
+	const struct block *block = &kallsyms->block[name / BLOCK_BYTES];
+	z_stream inflater = { .next_in = block->data, .avail_in = block->len };
+
+	if (kallsyms->text_block != name / BLOCK_BYTES) {
+		kallsyms->text_block = name / BLOCK_BYTES;
+		memset(kallsyms->text, 0, BLOCK_BYTES);
+		inflater.next_out = (Bytef *)kallsyms->text;
+		inflater.avail_out = BLOCK_BYTES;
+		if (block->len && inflateInit2(&inflater, WINDOW_BITS) == Z_OK) {
+			(void)inflate(&inflater, Z_FINISH);
+			inflateEnd(&inflater);
+		}
+	}
+	return kallsyms->text + name % BLOCK_BYTES;
+}
+
+static bool has_room(const struct kallsyms *kallsyms)
+{
+	return kallsyms->nr < KALLSYMS_SYMBOLS && kallsyms->block_nr < BLOCKS - 1;
+}
+
+/* No name lies in two blocks. */
 static uint32_t keep_name(struct kallsyms *kallsyms, const char *name, size_t len)
 {
 	char clean[NAME_BYTES];
-	size_t clean_len = utf8_clean(name, len, clean, sizeof(clean)) + 1,
-	       at = kallsyms->names_len;
+	size_t clean_len = utf8_clean(name, len, clean, sizeof(clean)) + 1, at;
 
-	if (kallsyms->names_len + clean_len > kallsyms->names_size) {
-		kallsyms->names_size = MAX(64UL * 1024, 2 * kallsyms->names_size);
-		kallsyms->names = xrealloc(kallsyms->names, kallsyms->names_size, 1);
-	}
-	memcpy(kallsyms->names + at, clean, clean_len);
-	kallsyms->names_len += clean_len;
-	return (uint32_t)at;
+	if (kallsyms->text_len + clean_len > BLOCK_BYTES)
+		close_block(kallsyms);
+	at = kallsyms->text_len;
+	memcpy(kallsyms->text + at, clean, clean_len);
+	kallsyms->text_len += clean_len;
+	return (uint32_t)(kallsyms->block_nr * BLOCK_BYTES + at);
 }
 
 static void keep(struct kallsyms *kallsyms, uint64_t addr, bool global, const char *name,
@@ -93,9 +152,7 @@ static void keep(struct kallsyms *kallsyms, uint64_t addr, bool global, const ch
 
 	if (kallsyms->nr == 0)
 		kallsyms->base = addr > REACH_BELOW ? addr - REACH_BELOW : 0;
-	if (addr < kallsyms->base || addr - kallsyms->base > UINT32_MAX ||
-	    kallsyms->nr == KALLSYMS_SYMBOLS ||
-	    kallsyms->names_len + NAME_BYTES > KALLSYMS_NAME_BYTES)
+	if (addr < kallsyms->base || addr - kallsyms->base > UINT32_MAX || !has_room(kallsyms))
 		return;
 	len = MIN(len, sizeof(text));
 	memcpy(text, name, len);
@@ -150,12 +207,12 @@ bool kallsyms_finish(struct kallsyms *kallsyms)
 			kallsyms->symbol[kept++] = kallsyms->symbol[i];
 	kallsyms->nr = kept;
 	kallsyms->symbol = xrealloc(kallsyms->symbol, kept, sizeof(*kallsyms->symbol));
-	kallsyms->names = xrealloc(kallsyms->names, kallsyms->names_len, 1);
-	kallsyms->names_size = kallsyms->names_len;
+	close_block(kallsyms);
+	kallsyms->text_block = SIZE_MAX;
 	return true;
 }
 
-const char *kallsyms_find(const struct kallsyms *kallsyms, uint64_t addr)
+const char *kallsyms_find(struct kallsyms *kallsyms, uint64_t addr)
 {
 	size_t low = 0, high = kallsyms->nr;
 	uint64_t offset = addr - kallsyms->base;
@@ -173,5 +230,5 @@ const char *kallsyms_find(const struct kallsyms *kallsyms, uint64_t addr)
 	if (low == 0 ||
 	    (low == kallsyms->nr && offset - kallsyms->symbol[low - 1].offset > TAIL_BYTES))
 		return NULL;
-	return kallsyms->names + (kallsyms->symbol[low - 1].name & ~GLOBAL);
+	return read_name(kallsyms, kallsyms->symbol[low - 1].name & ~GLOBAL);
 }

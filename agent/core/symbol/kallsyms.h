@@ -2,7 +2,7 @@
 #ifndef AGENT_CORE_SYMBOL_KALLSYMS_H
 #define AGENT_CORE_SYMBOL_KALLSYMS_H
 
-/* The kernel's functions, from the text of /proc/kallsyms, in a compact table (about 30 bytes a
+/* The kernel's functions, from the text of /proc/kallsyms, in a compact table (about 15 bytes a
  * function).  Pure. */
 
 #include "lib/core/base.h"
@@ -22,8 +22,8 @@ void kallsyms_add(struct kallsyms *kallsyms, const char *line, size_t len);
 /* After the last line: sort.  False if no function has an address (kptr_restrict, no CAP_SYSLOG). */
 bool kallsyms_finish(struct kallsyms *kallsyms);
 
-/* The function at `addr`, or NULL.  The string lives as long as the table. */
-const char *kallsyms_find(const struct kallsyms *kallsyms, uint64_t addr);
+/* The function at `addr`, or NULL.  The string is valid until the next call. */
+const char *kallsyms_find(struct kallsyms *kallsyms, uint64_t addr);
 
 size_t kallsyms_nr(const struct kallsyms *kallsyms);
 

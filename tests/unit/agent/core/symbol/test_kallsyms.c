@@ -5,9 +5,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/core/symbol/kallsyms.h"
+
+static char name_tail[300];
 
 static struct kallsyms *table_of(const char *const *line, size_t nr)
 {
@@ -72,10 +76,35 @@ static void lines_that_are_none_are_passed_over(void **state)
 	kallsyms_free(kallsyms);
 }
 
+static void each_of_many_functions_has_its_name_whatever_the_order_of_asking(void **state)
+{
+	struct kallsyms *kallsyms = kallsyms_new();
+	char line[400];
+
+	(void)state;
+	memset(name_tail, 'x', sizeof(name_tail));
+	for (uint64_t i = 0; i < 20000; i++) {
+		int len = snprintf(line, sizeof(line), "%" PRIx64 " t function_%" PRIu64 "_%.*s\n",
+				   0xffffffff81000000 + 16 * i, i, (int)(i % 300), name_tail);
+
+		kallsyms_add(kallsyms, line, (size_t)len);
+	}
+	assert_true(kallsyms_finish(kallsyms));
+	for (uint64_t j = 0; j < 20000; j++) {
+		uint64_t i = j * 7919 % 20000;
+
+		snprintf(line, sizeof(line), "function_%" PRIu64 "_%.*s", i, (int)(i % 300),
+			 name_tail);
+		assert_string_equal(kallsyms_find(kallsyms, 0xffffffff81000000 + 16 * i + 3), line);
+	}
+	kallsyms_free(kallsyms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_function_at_or_before_an_address_names_it),
+		cmocka_unit_test(each_of_many_functions_has_its_name_whatever_the_order_of_asking),
 		cmocka_unit_test(without_the_capability_all_addresses_are_zero),
 		cmocka_unit_test(lines_that_are_none_are_passed_over),
 	};
