@@ -76,6 +76,7 @@ static int start_hub(struct daemon *daemon, struct err *err)
 		.cert_file = settings->tls_cert,
 		.key_file = settings->tls_key,
 		.ca_file = settings->tls_ca,
+		.epoch = { .t = now_wall_ns() / NSEC_PER_SEC, .n = 1 },
 		.ttl_ms = (uint32_t)(settings->boost_ttl_ns / NSEC_PER_MSEC),
 		.authenticate = daemon->identity ? kube_identity_ask : NULL,
 		.auth_ctx = daemon->identity,
@@ -145,8 +146,8 @@ static int start_identity(struct daemon *daemon, struct err *err)
 
 	if (!daemon->kube || settings->agent_identity == IDENTITY_CERTIFICATE)
 		return 0;
-	return kube_identity_new(kube_source_http(daemon->kube), daemon->reconcile, &options,
-				 &daemon->identity, err);
+	return kube_identity_new(kube_source_http(daemon->kube), reconcile_store(daemon->reconcile),
+				 &options, &daemon->identity, err);
 }
 
 /* Before that, a good agent's pod would not be known. */

@@ -46,8 +46,7 @@ void control_save_epoch(const struct control_client *client)
 
 	if (!client->options.state_dir)
 		return;
-	text = xasprintf("{\"epoch\":{\"t\":%lld,\"n\":%lld}}\n", (long long)client->fsm.newest.t,
-			 (long long)client->fsm.newest.n);
+	text = control_epoch_pack(&client->fsm.newest);
 	write_file(client, EPOCH_FILE, text);
 }
 
@@ -82,15 +81,13 @@ static void load_epoch(const struct control_client *client, struct control_epoch
 {
 	cleanup(freep) char *path = path_of(client, EPOCH_FILE);
 	cleanup(freep) char *text = NULL;
-	cleanup(json_decrefp) json_t *json = NULL;
 	struct err err = ERR_INIT;
 	size_t len;
 	int r = fs_read_file(path, EPOCH_BYTES, &text, &len, &err);
 
 	if (r == -ENOENT)
 		return;
-	if (r < 0 || json_parse_bounded(text, len, 4, &json, &err) < 0 ||
-	    control_epoch_from_json(json, ret, &err) < 0)
+	if (r < 0 || control_epoch_unpack(text, len, ret, &err) < 0)
 		log_warn("the saved epoch is unreadable, ignored", LOG_ERR(&err));
 }
 

@@ -3,9 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
-#include "controller/hub/hub_epoch.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
@@ -282,15 +280,14 @@ int hub_new(uv_loop_t *loop, const struct hub_options *options, const struct hub
 	*hub = (struct hub){ .loop = loop,
 			     .events = *events,
 			     .ctx = ctx,
+			     .epoch = options->epoch,
 			     .ttl_ms = options->ttl_ms,
 			     .wake_ns = INT64_MAX,
 			     .authenticate = options->authenticate,
 			     .auth_ctx = options->auth_ctx,
 			     .metrics = options->metrics };
 	make_metrics(hub);
-	r = hub_epoch_next(options->state_file, time(NULL), &hub->epoch, err);
-	if (r == 0)
-		r = ws_new(loop, &ws, &hub->ws, err);
+	r = ws_new(loop, &ws, &hub->ws, err);
 	if (r < 0) {
 		free(hub);
 		return r;

@@ -13,6 +13,7 @@
 #include "controller/core/session/lane.h"
 #include "controller/core/session/node_state.h"
 #include "lib/core/base.h"
+#include "lib/core/control/control_msg.h"
 #include "lib/core/err.h"
 #include "lib/core/plan/plan.h"
 
@@ -34,11 +35,9 @@ struct hub_options {
 	const char *listen; /* "HOST:PORT", "[::1]:4320"; port 0 = any, see hub_port() */
 	const char *cert_file, *key_file; /* ours, PEM */
 	const char *ca_file;		  /* signs the agents' client certificates */
-	/* Where the epoch is kept: {"t","n"}.  t is the wall clock when the file was first made, n one
-	 * more at each start, so that agents know a restarted controller from a ghost of the old one even
-	 * if the wall clock went back.  Lose the file and t is read anew: right unless the clock went back
-	 * since, in which case agents refuse us (and say so).  NULL = not kept. */
-	const char *state_file;
+	/* By which agents know a restarted controller from a ghost of the old one: newer at each start
+	 * (controller/core/session/epoch.h), or they refuse us, and say so. */
+	struct control_epoch epoch;
 	uint32_t ttl_ms; /* dead-man time of boosts; refreshed every third of it */
 	/* Who shows `token` ("" = none)?  Answered by hub_auth_done(), at once or later, exactly once, whatever
 	 * becomes of the connection or the hub.  Until then, for HUB_AUTH_MS at most, nothing is sent to the

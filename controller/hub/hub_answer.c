@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "controller/core/session/answer.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
@@ -57,33 +58,14 @@ static void on_hello(struct hub_conn *conn, const struct opamp_from_agent *msg,
 	log_info("agent in session", LOG_STR("node", peer->name), LOG_STR("have", applied->have));
 }
 
-/* An agent that does not know our messages answers with the spec's status only. */
-static void applied_from_status(const struct opamp_from_agent *msg, const struct hub_fsm *fsm,
-				struct control_applied *applied)
-{
-	applied->gen = fsm->gen;
-	memcpy(applied->hash, msg->hash, sizeof(applied->hash));
-	if (msg->status == OPAMP_APPLIED) {
-		memcpy(applied->have, msg->hash, sizeof(applied->have));
-		return;
-	}
-	applied->result = CONTROL_FAILED;
-	applied->reason = CONTROL_REASON_APPLY;
-	memcpy(applied->error, msg->error, sizeof(applied->error));
-}
-
 int hub_conn_status(struct hub_conn *conn, const struct opamp_from_agent *msg, struct err *err)
 {
 	struct hub_fsm *fsm = &conn->peer->fsm;
-	struct control_applied applied = { 0 };
-	bool has_body = strcmp(msg->custom.type, CONTROL_APPLIED) == 0;
+	struct control_applied applied;
 	bool is_hello = fsm->phase == HUB_PHASE_HELLO;
 
-	if (has_body &&
-	    control_applied_unpack(msg->custom.body, msg->custom.body_len, &applied, err) < 0)
+	if (answer_read(msg, fsm, &applied, err) < 0)
 		return -EPROTO;
-	if (!has_body && msg->has_status)
-		applied_from_status(msg, fsm, &applied);
 	if (is_hello)
 		on_hello(conn, msg, &applied);
 	else if (memcmp(conn->uid, msg->uid, sizeof(msg->uid)) != 0)

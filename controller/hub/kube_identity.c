@@ -6,7 +6,6 @@
 
 #include "controller/core/identity/identity.h"
 #include "controller/hub/hub.h"
-#include "controller/reconcile/reconcile.h"
 #include "kube/http.h"
 #include "lib/fs.h"
 #include "lib/log.h"
@@ -189,7 +188,7 @@ static int read_account(const struct kube_config *config, const char *account, c
 	return 0;
 }
 
-int kube_identity_new(struct kube_http *http, const struct reconcile *reconcile,
+int kube_identity_new(struct kube_http *http, const struct store *store,
 		      const struct kube_identity_options *options, struct kube_identity **ret_kube,
 		      struct err *err)
 {
@@ -203,7 +202,7 @@ int kube_identity_new(struct kube_http *http, const struct reconcile *reconcile,
 	user = xasprintf("system:serviceaccount:%s:%s", ns, name);
 	kube = xcalloc(1, sizeof(*kube));
 	kube->http = http;
-	kube->identity = identity_new(reconcile_store(reconcile), options->audience, ns, user);
+	kube->identity = identity_new(store, options->audience, ns, user);
 	log_info("agents are known by their tokens", LOG_STR("user", user),
 		 LOG_STR("audience", options->audience));
 	*ret_kube = kube;

@@ -5,7 +5,8 @@
 /* Which node an agent is of, by the token that it shows: the hub's authenticate() with a Kubernetes API.
  *
  * The API server reviews the token (or did within the last minute), then pod and node are compared with
- * what the controller knows now; controller/core/identity/identity.h decides.  Nobody waits for the token bucket of kube_http.
+ * what the controller knows now; controller/core/identity/identity.h decides.  Nobody waits for the token
+ * bucket of kube_http.
  */
 
 #include "lib/core/base.h"
@@ -14,7 +15,7 @@
 struct hub_auth;
 struct kube_http;
 struct kube_identity;
-struct reconcile;
+struct store;
 
 struct kube_identity_options {
 	const char *audience;
@@ -23,8 +24,8 @@ struct kube_identity_options {
 	const char *account;
 };
 
-/* `http` and `reconcile` must outlive kube_identity_close().  -EINVAL when the account is not one. */
-must_check int kube_identity_new(struct kube_http *http, const struct reconcile *reconcile,
+/* `http` and `store` (pods and nodes as they are known now) must outlive kube_identity_close().  -EINVAL when the account is not one. */
+must_check int kube_identity_new(struct kube_http *http, const struct store *store,
 				 const struct kube_identity_options *options,
 				 struct kube_identity **ret_kube, struct err *err);
 

@@ -53,6 +53,21 @@ int control_epoch_from_json(const json_t *json, struct control_epoch *ret, struc
 	return 0;
 }
 
+char *control_epoch_pack(const struct control_epoch *epoch)
+{
+	return xasprintf("{\"epoch\":{\"t\":%lld,\"n\":%lld}}\n", (long long)epoch->t,
+			 (long long)epoch->n);
+}
+
+int control_epoch_unpack(const char *text, size_t len, struct control_epoch *ret, struct err *err)
+{
+	cleanup(json_decrefp) json_t *json = NULL;
+
+	if (json_parse_bounded(text, len, 4, &json, err) < 0)
+		return -EPROTO;
+	return control_epoch_from_json(json, ret, err);
+}
+
 static char *dump(json_t *json)
 {
 	char *text = json_dumps(json, JSON_COMPACT);

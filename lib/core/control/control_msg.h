@@ -4,13 +4,13 @@
 
 /* The JSON bodies that travel inside the envelope (lib/core/control/opamp.h); docs/protocol.md shows each.
  *
- *	session	 controller -> agent  first on each connection: the epoch, the dead-man time, the
- *spread plan	 controller -> agent  a whole plan (as remote_config, not as a custom message) delta
- *controller -> agent  what turns the plan `base` into the plan `hash`
+ *	session	 controller -> agent  first on each connection: epoch, dead-man time, spread, the node's name
+ *	plan	 controller -> agent  a whole plan (as remote_config, not as a custom message)
+ *	delta	 controller -> agent  what turns the plan `base` into the plan `hash`
  *	ttl	 controller -> agent  the boosts are still wanted
  *	applied	 agent -> controller  what came of a plan
  *
- * Everything read is bounded and validated; unknown members are ignored.  Pure.
+ * Everything read is bounded and validated; unknown members are ignored.
  */
 
 #include "lib/core/base.h"
@@ -39,6 +39,11 @@ json_t *control_epoch_to_json(const struct control_epoch *epoch);
 /* Read member `epoch` of `json`. */
 must_check int control_epoch_from_json(const json_t *json, struct control_epoch *ret,
 				       struct err *err);
+/* As the content of a file: {"epoch":{"t":1,"n":2}} and a newline; the caller frees. */
+char *control_epoch_pack(const struct control_epoch *epoch);
+/* -EPROTO with a sentence. */
+must_check int control_epoch_unpack(const char *text, size_t len, struct control_epoch *ret,
+				    struct err *err);
 
 struct control_session {
 	struct control_epoch epoch;
@@ -84,8 +89,7 @@ struct control_applied {
 	uint32_t max_rate_hz; /* the agent's own ceiling */
 };
 
-/* To a body: NUL-terminated, owned by the caller.  `now_ns` is the clock of the plan's deadlines.
- */
+/* To a body: NUL-terminated, owned by the caller.  `now_ns` is the clock of the plan's deadlines. */
 char *control_session_pack(const struct control_session *session);
 char *control_applied_pack(const struct control_applied *applied);
 char *control_plan_pack(const struct control_head *head, const struct plan *plan, int64_t now_ns,

@@ -24,6 +24,7 @@ struct rig {
 	struct control_client *client;
 	struct metrics *hub_metrics, *client_metrics;
 	uint32_t ttl_ms;
+	int64_t epoch_n;  /* of the hub that was started last */
 	const char *cert; /* which certificate the client shows */
 	const char *ca;	  /* which CA the client trusts */
 	bool keep_state;
@@ -132,13 +133,12 @@ static inline int rig_start_hub_at(struct rig *rig, int port)
 	char *cert = pki_path(&rig->pki, "controller.crt");
 	char *key = pki_path(&rig->pki, "controller.key");
 	char *ca = pki_path(&rig->pki, "ca.crt");
-	char *state = pki_path(&rig->pki, "controller-epoch");
 	char *listen = xasprintf("127.0.0.1:%d", port);
 	const struct hub_options options = { .listen = listen,
 					     .cert_file = cert,
 					     .key_file = key,
 					     .ca_file = ca,
-					     .state_file = state,
+					     .epoch = { 1000, ++rig->epoch_n },
 					     .ttl_ms = rig->ttl_ms,
 					     .authenticate = rig->authenticate,
 					     .auth_ctx = rig,
@@ -152,7 +152,6 @@ static inline int rig_start_hub_at(struct rig *rig, int port)
 	free(cert);
 	free(key);
 	free(ca);
-	free(state);
 	free(listen);
 	return r < 0 ? r : hub_port(rig->hub);
 }
