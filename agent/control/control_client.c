@@ -49,13 +49,6 @@ void control_arm(struct control_client *client)
 		       (uint64_t)((wait_ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC), 0);
 }
 
-void control_count(struct control_client *client, const char *name, const char *help,
-		   const char *key, const char *value)
-{
-	metric_add(metrics_counter(client->options.metrics, name, help, METRIC_LABELS(key, value)),
-		   1);
-}
-
 static void make_metrics(struct control_client *client)
 {
 	struct metrics *m = client->options.metrics;
@@ -135,7 +128,7 @@ static void client_release(struct control_client *client)
 		plan_release(client->plan);
 	free(client->plan);
 	control_token_forget(client);
-	free(client->rx);
+	ws_message_clear(&client->rx);
 }
 
 static int client_open(struct control_client *client, struct err *err)

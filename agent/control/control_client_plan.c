@@ -95,7 +95,7 @@ static void answer(struct control_client *client, const struct control_head *hea
 		log_warn("plan not taken", LOG_STR("reason", control_reason_name(reason)),
 			 LOG_ERR(err));
 	}
-	control_count(client, "rubato_agent_control_answers_total",
+	metrics_count(client->options.metrics, "rubato_agent_control_answers_total",
 		      "Answers to plans, by reason of refusal; applied = in force.", "result",
 		      reason ? control_reason_name(reason) : "applied");
 	client->answer_due = true;
@@ -199,7 +199,7 @@ static int on_plan(struct control_client *client, const char *body, size_t len, 
 		control_hang_up(client, CONTROL_CLOSE_STALE, "stale epoch");
 		return 0;
 	case CLIENT_DROP:
-		control_count(client, "rubato_agent_control_drops_total",
+		metrics_count(client->options.metrics, "rubato_agent_control_drops_total",
 			      "Messages that were ignored, by reason.", "reason", "old-generation");
 		return 0;
 	case CLIENT_NONSENSE:
@@ -219,7 +219,7 @@ static int on_session(struct control_client *client, const struct opamp_custom *
 		return -EPROTO;
 	verdict = client_fsm_session(&client->fsm, &session, now_boot_ns());
 	if (verdict == CLIENT_STALE) {
-		control_count(client, "rubato_agent_control_drops_total",
+		metrics_count(client->options.metrics, "rubato_agent_control_drops_total",
 			      "Messages that were ignored, by reason.", "reason", "stale-epoch");
 		control_hang_up(client, CONTROL_CLOSE_STALE, "stale epoch");
 		return 0;
@@ -272,9 +272,9 @@ void control_on_message(struct control_client *client)
 {
 	struct opamp_to_agent msg;
 	struct err err = ERR_INIT;
-	int r = opamp_to_agent_unpack(client->rx, client->rx_len, &msg, &err);
+	int r = opamp_to_agent_unpack(client->rx.bytes, client->rx.len, &msg, &err);
 
-	metric_add(client->bytes_in, (double)client->rx_len);
+	metric_add(client->bytes_in, (double)client->rx.len);
 	if (r == 0) {
 		if (msg.error[0])
 			log_warn("the controller complains", LOG_STR("err", msg.error));

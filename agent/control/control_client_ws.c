@@ -18,11 +18,9 @@ static void forget_connection(struct control_client *client)
 {
 	client->wsi = NULL;
 	client->hello_due = client->answer_due = false;
-	client->close_code = 0;
-	client->said_bye = false;
+	client->bye = (struct ws_bye){ 0 };
 	control_token_forget(client);
-	free(TAKE_PTR(client->rx));
-	client->rx_len = client->rx_size = 0;
+	ws_message_clear(&client->rx);
 }
 
 static void on_lost(struct control_client *client, const char *why)
@@ -60,10 +58,8 @@ void control_want_write(struct control_client *client)
 
 void control_hang_up(struct control_client *client, int code, const char *why)
 {
-	if (!client->wsi || client->close_code)
+	if (!client->wsi || !ws_bye_begin(&client->bye, code, why))
 		return;
-	client->close_code = code;
-	snprintf(client->close_why, sizeof(client->close_why), "%s", why);
 	snprintf(client->lost_why, sizeof(client->lost_why), "we closed: %s", why);
 	control_want_write(client);
 }
@@ -220,10 +216,7 @@ static int on_writable(struct control_client *client)
 		control_want_write(client);
 		return send_applied(client, NULL, &msg);
 	}
-	if (client->close_code && !client->said_bye) {
-		client->said_bye = true;
-		ws_say_bye(client->wsi, client->close_code, client->close_why);
-	}
+	ws_bye_say(&client->bye, client->wsi);
 	return 0;
 }
 
@@ -231,27 +224,18 @@ static int on_writable(struct control_client *client)
 
 static int on_receive(struct control_client *client, const void *bytes, size_t len)
 {
-	if (client->close_code)
+	struct err err = ERR_INIT;
+	enum ws_piece piece;
+
+	if (client->bye.code)
 		return 0;
-	if (!lws_frame_is_binary(client->wsi)) {
-		control_hang_up(client, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, "a text message");
-		return 0;
-	}
-	if (len > (size_t)LIMIT_CONTROL_RX_AGENT - client->rx_len) {
-		control_hang_up(client, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "a message too large");
-		return 0;
-	}
-	if (client->rx_len + len > client->rx_size) {
-		client->rx_size = MAX(client->rx_len + len, 2 * client->rx_size);
-		client->rx = xrealloc(client->rx, client->rx_size, 1);
-	}
-	if (len)
-		memcpy(client->rx + client->rx_len, bytes, len);
-	client->rx_len += len;
-	if (lws_is_final_fragment(client->wsi) && !lws_remaining_packet_payload(client->wsi)) {
+	piece = ws_message_add(&client->rx, client->wsi, bytes, len, (size_t)LIMIT_CONTROL_RX_AGENT,
+			       &err);
+	if (piece == WS_PIECE_WHOLE) {
 		control_on_message(client);
-		free(TAKE_PTR(client->rx));
-		client->rx_len = client->rx_size = 0;
+		ws_message_clear(&client->rx);
+	} else if (piece != WS_PIECE_MORE) {
+		control_hang_up(client, (int)piece, err.text);
 	}
 	return 0;
 }

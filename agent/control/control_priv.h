@@ -2,7 +2,7 @@
 #ifndef AGENT_CONTROL_CONTROL_PRIV_H
 #define AGENT_CONTROL_CONTROL_PRIV_H
 
-/* What the files of the control client share; nobody else includes it.
+/* What the files of the control client share.
  *
  *	control_client.c	life, timers, the public functions
  *	control_client_plan.c	messages, plans, boosts
@@ -14,6 +14,7 @@
 #include "agent/control/control_client.h"
 #include "agent/core/plan/client_fsm.h"
 #include "lib/control/ws.h"
+#include "lib/control/ws_message.h"
 #include "lib/core/control/opamp.h"
 #include "lib/observe/metrics.h"
 
@@ -48,13 +49,10 @@ struct control_client {
 	bool in_session;
 	uint8_t uid[OPAMP_UID_BYTES];
 	uint64_t seq;
-	uint8_t *rx;
-	size_t rx_len, rx_size;
+	struct ws_message rx;
 	bool hello_due, answer_due, leaving;
 	struct control_applied answer;
-	int close_code; /* after what is due is written; 0 = stay */
-	bool said_bye;
-	char close_why[WS_WHY_BYTES];
+	struct ws_bye bye; /* after what is due is written */
 	char lost_why[128];
 
 	/* Where the controller may be; the last good answer of the resolver stays (F29). */
@@ -74,8 +72,6 @@ struct control_client {
 
 /* control_client.c */
 void control_arm(struct control_client *client);
-void control_count(struct control_client *client, const char *name, const char *help,
-		   const char *key, const char *value);
 
 /* control_client_disk.c */
 void control_load(struct control_client *client);

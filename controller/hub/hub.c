@@ -21,12 +21,6 @@ void hub_plan_unref(struct hub_plan *plan)
 	free(plan);
 }
 
-void hub_count(struct hub *hub, const char *name, const char *help, const char *key,
-	       const char *value)
-{
-	metric_add(metrics_counter(hub->metrics, name, help, METRIC_LABELS(key, value)), 1);
-}
-
 /* --- nodes --- */
 
 /* Where `name` is, or where it would be. */
@@ -103,8 +97,8 @@ static void tick_peer(struct hub_peer *peer, int64_t now_ns)
 	int code = hub_fsm_tick(&peer->fsm, now_ns);
 
 	if (!resent && peer->fsm.resent)
-		hub_count(peer->hub, "rubato_controller_plan_timeouts_total",
-			  "Plans that were not answered in time.", "then", "resent");
+		metrics_count(peer->hub->metrics, "rubato_controller_plan_timeouts_total",
+			      "Plans that were not answered in time.", "then", "resent");
 	if (code && conn) {
 		if (peer->fsm.timed_out)
 			snprintf(peer->error, sizeof(peer->error),

@@ -29,11 +29,11 @@ static void on_answer(struct hub_peer *peer, const struct control_applied *appli
 			 LOG_STR("reason", control_reason_name(applied->reason)),
 			 LOG_STR("err", applied->error));
 	}
-	hub_count(hub, "rubato_controller_plan_answers_total",
-		  "Answers of agents to plans, by what came of it.", "result",
-		  verdict == HUB_VERDICT_APPLIED   ? "applied"
-		  : verdict == HUB_VERDICT_IGNORED ? "ignored"
-						   : control_reason_name(applied->reason));
+	metrics_count(hub->metrics, "rubato_controller_plan_answers_total",
+		      "Answers of agents to plans, by what came of it.", "result",
+		      verdict == HUB_VERDICT_APPLIED   ? "applied"
+		      : verdict == HUB_VERDICT_IGNORED ? "ignored"
+						       : control_reason_name(applied->reason));
 }
 
 static void on_hello(struct hub_conn *conn, const struct opamp_from_agent *msg,

@@ -45,8 +45,9 @@ static void join(struct hub_conn *conn, const char *node, const char *pod_uid)
 static void turn_away(struct hub_conn *conn, const char *cert_name, const char *reason,
 		      const char *why)
 {
-	hub_count(conn->hub, "rubato_controller_auth_refused_total",
-		  "Agents that were refused because of their token, by reason.", "reason", reason);
+	metrics_count(conn->hub->metrics, "rubato_controller_auth_refused_total",
+		      "Agents that were refused because of their token, by reason.", "reason",
+		      reason);
 	log_warn("an agent is refused", LOG_STR("reason", reason), LOG_STR("why", why),
 		 LOG_STR("certificate", cert_name));
 	hub_conn_close(conn, HUB_CLOSE_UNAUTHENTICATED, why);
@@ -130,7 +131,7 @@ void hub_auth_forget(struct hub_conn *conn)
 
 void hub_auth_timer(struct hub_conn *conn)
 {
-	if (conn->close_code || conn->deadline_ns == INT64_MAX)
+	if (conn->bye.code || conn->deadline_ns == INT64_MAX)
 		return;
 	if (now_boot_ns() < conn->deadline_ns) {
 		set_deadline(conn, conn->deadline_ns);

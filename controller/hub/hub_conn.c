@@ -17,7 +17,7 @@ struct slot {
 
 void hub_conn_close(struct hub_conn *conn, int code, const char *why)
 {
-	if (conn->close_code)
+	if (!ws_bye_begin(&conn->bye, code, why))
 		return;
 	hub_auth_forget(conn);
 	if (conn->peer) {
@@ -25,12 +25,10 @@ void hub_conn_close(struct hub_conn *conn, int code, const char *why)
 		conn->peer->conn = NULL;
 		conn->peer = NULL;
 	}
-	conn->close_code = code;
-	snprintf(conn->close_why, sizeof(conn->close_why), "%s", why);
-	hub_count(conn->hub, "rubato_controller_agent_closes_total",
-		  "Connections of agents that the controller closed, by close code.", "code",
-		  (char[12]){ (char)('0' + code / 1000), (char)('0' + code / 100 % 10),
-			      (char)('0' + code / 10 % 10), (char)('0' + code % 10) });
+	metrics_count(conn->hub->metrics, "rubato_controller_agent_closes_total",
+		      "Connections of agents that the controller closed, by close code.", "code",
+		      (char[12]){ (char)('0' + code / 1000), (char)('0' + code / 100 % 10),
+				  (char)('0' + code / 10 % 10), (char)('0' + code % 10) });
 	lws_callback_on_writable(conn->wsi);
 	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_SECONDS);
 }
@@ -56,8 +54,8 @@ static int send_message(struct hub_conn *conn, const struct opamp_to_agent *msg,
 	cleanup(freep) uint8_t *bytes = opamp_to_agent_pack(msg, LWS_PRE, &len);
 
 	metric_add(conn->hub->bytes_out, (double)len);
-	hub_count(conn->hub, "rubato_controller_messages_sent_total",
-		  "Messages to agents, by type.", "type", type);
+	metrics_count(conn->hub->metrics, "rubato_controller_messages_sent_total",
+		      "Messages to agents, by type.", "type", type);
 	return lws_write(conn->wsi, bytes + LWS_PRE, len, LWS_WRITE_BINARY) < 0 ? -1 : 0;
 }
 
@@ -150,15 +148,13 @@ static int on_writable(struct hub_conn *conn)
 
 		conn->tell_why = false;
 		memcpy(msg.uid, conn->uid, sizeof(msg.uid));
-		snprintf(msg.error, sizeof(msg.error), "%s", conn->close_why);
+		snprintf(msg.error, sizeof(msg.error), "%s", conn->bye.why);
 		lws_callback_on_writable(conn->wsi);
 		return send_message(conn, &msg, "error");
 	}
-	if (!conn->close_code)
+	if (!conn->bye.code)
 		return conn->peer ? write_next(conn) : 0;
-	if (!conn->said_bye)
-		ws_say_bye(conn->wsi, conn->close_code, conn->close_why);
-	conn->said_bye = true;
+	ws_bye_say(&conn->bye, conn->wsi);
 	return 0;
 }
 
@@ -169,21 +165,20 @@ void hub_conn_message(struct hub_conn *conn)
 	struct opamp_from_agent msg;
 	struct err err = ERR_INIT;
 	struct hub_peer *peer = conn->peer;
-	int r = opamp_from_agent_unpack(conn->rx, conn->rx_len, &msg, &err);
+	int r = opamp_from_agent_unpack(conn->rx.bytes, conn->rx.len, &msg, &err);
 
-	metric_add(conn->hub->bytes_in, (double)conn->rx_len);
-	hub_count(conn->hub, "rubato_controller_messages_received_total",
-		  "Messages from agents, by type.", "type",
-		  r < 0		       ? "garbage"
-		  : msg.custom.type[0] ? CONTROL_APPLIED
-		  : msg.has_status     ? "status"
-				       : "other");
+	metric_add(conn->hub->bytes_in, (double)conn->rx.len);
+	metrics_count(conn->hub->metrics, "rubato_controller_messages_received_total",
+		      "Messages from agents, by type.", "type",
+		      r < 0		   ? "garbage"
+		      : msg.custom.type[0] ? CONTROL_APPLIED
+		      : msg.has_status	   ? "status"
+					   : "other");
 	if (r == 0) {
 		r = hub_conn_status(conn, &msg, &err);
 		opamp_from_agent_release(&msg);
 	}
-	free(TAKE_PTR(conn->rx));
-	conn->rx_len = conn->rx_size = 0;
+	ws_message_clear(&conn->rx);
 	if (r < 0)
 		refuse(conn, HUB_CLOSE_PROTOCOL, &err);
 	else
@@ -196,10 +191,10 @@ static size_t rx_limit(const struct hub_conn *conn)
 	return conn->auth ? LIMIT_CONTROL_RX_PENDING : LIMIT_CONTROL_RX_CONTROLLER;
 }
 
-/* A message comes in pieces; keep them until it is whole, within the limit. */
 static int on_receive(struct hub_conn *conn, const void *bytes, size_t len)
 {
 	struct err err = ERR_INIT;
+	enum ws_piece piece;
 
 	if (!conn->peer && !conn->auth)
 		return 0;
@@ -208,29 +203,13 @@ static int on_receive(struct hub_conn *conn, const void *bytes, size_t len)
 		refuse(conn, HUB_CLOSE_PROTOCOL, &err);
 		return 0;
 	}
-	if (!lws_frame_is_binary(conn->wsi)) {
-		err_set(&err, -EPROTO, "a text message; OpAMP is binary");
-		refuse(conn, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, &err);
-		return 0;
-	}
-	if (len > rx_limit(conn) - conn->rx_len) {
-		err_set(&err, -EPROTO, "a message of more than %zu bytes", rx_limit(conn));
-		refuse(conn, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, &err);
-		return 0;
-	}
-	if (conn->rx_len + len > conn->rx_size) {
-		conn->rx_size = MAX(conn->rx_len + len, 2 * conn->rx_size);
-		conn->rx = xrealloc(conn->rx, conn->rx_size, 1);
-	}
-	if (len)
-		memcpy(conn->rx + conn->rx_len, bytes, len);
-	conn->rx_len += len;
-	if (!lws_is_final_fragment(conn->wsi) || lws_remaining_packet_payload(conn->wsi))
-		return 0;
-	if (conn->auth)
+	piece = ws_message_add(&conn->rx, conn->wsi, bytes, len, rx_limit(conn), &err);
+	if (piece == WS_PIECE_WHOLE && conn->auth)
 		conn->rx_whole = true;
-	else
+	else if (piece == WS_PIECE_WHOLE)
 		hub_conn_message(conn);
+	else if (piece != WS_PIECE_MORE)
+		refuse(conn, (int)piece, &err);
 	return 0;
 }
 
@@ -275,7 +254,7 @@ static void on_closed(struct hub *hub, struct slot *slot)
 		return;
 	hub->conn_nr--;
 	hub_auth_forget(conn);
-	free(conn->rx);
+	ws_message_clear(&conn->rx);
 	free(conn);
 	if (!peer)
 		return;

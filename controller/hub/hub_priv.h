@@ -2,7 +2,7 @@
 #ifndef CONTROLLER_HUB_HUB_PRIV_H
 #define CONTROLLER_HUB_HUB_PRIV_H
 
-/* What the files of the hub share; nobody else includes it.
+/* What the files of the hub share.
  *
  *	hub.c		nodes, plans, timers, the public functions
  *	hub_conn.c	one connection: bytes in, bytes out
@@ -14,6 +14,7 @@
 #include "controller/core/session/hub_fsm.h"
 #include "controller/hub/hub.h"
 #include "lib/control/ws.h"
+#include "lib/control/ws_message.h"
 #include "lib/core/control/opamp.h"
 #include "lib/observe/metrics.h"
 
@@ -42,13 +43,10 @@ struct hub_conn {
 	uint8_t uid[OPAMP_UID_BYTES];
 	char pod_uid[64]; /* "" = not known */
 	bool knows_us;
+	struct ws_message rx;
 	bool rx_whole; /* rx is a message that waits for the review */
-	uint8_t *rx;
-	size_t rx_len, rx_size;
-	int close_code; /* 0 = stay */
-	char close_why[WS_WHY_BYTES];
-	bool tell_why; /* by an OpAMP error message first */
-	bool said_bye;
+	struct ws_bye bye;
+	bool tell_why; /* by an OpAMP error message before that */
 };
 
 /* A node: what is wanted of it, whether or not its agent is here. */
@@ -108,8 +106,6 @@ struct hub {
 struct hub_peer *hub_peer_get(struct hub *hub, const char *name); /* made if it is not there */
 /* The peer changed: write, re-arm, tell the owner.  Last of all: the peer may be gone afterwards. */
 void hub_peer_settle(struct hub_peer *peer);
-void hub_count(struct hub *hub, const char *name, const char *help, const char *key,
-	       const char *value);
 
 /* hub_conn.c */
 extern const struct lws_protocols hub_protocols[];

@@ -236,6 +236,12 @@ void metric_add(struct metric *metric, double by)
 	metric->value += by;
 }
 
+void metrics_count(struct metrics *m, const char *name, const char *help, const char *key,
+		   const char *value)
+{
+	metric_add(metrics_counter(m, name, help, METRIC_LABELS(key, value)), 1);
+}
+
 void metric_set(struct metric *metric, double value)
 {
 	metric->value = value;

@@ -46,7 +46,10 @@ struct metric *metrics_gauge(struct metrics *m, const char *name, const char *he
 struct metric *metrics_histogram(struct metrics *m, const char *name, const char *help,
 				 struct metric_labels labels, const double *bound, size_t bound_nr);
 
-void metric_add(struct metric *metric, double by);    /* counter (by >= 0) and gauge */
+void metric_add(struct metric *metric, double by); /* counter (by >= 0) and gauge */
+/* One more in a counter whose one label varies; its value may come from an outsider. */
+void metrics_count(struct metrics *m, const char *name, const char *help, const char *key,
+		   const char *value);
 void metric_set(struct metric *metric, double value); /* gauge; counter that is counted elsewhere */
 void metric_observe(struct metric *metric, double value);
 double metric_get(const struct metric *metric); /* of a histogram: the sum */
