@@ -206,9 +206,9 @@ static inline bool raw_serve(struct raw *raw, const struct pki *pki, int listene
 static pid_t raw_pid;
 static int raw_status;
 
-static inline bool raw_has_ended(struct rig *rig)
+static inline bool raw_has_ended(struct rig *r)
 {
-	(void)rig;
+	(void)r;
 	if (raw_pid && waitpid(raw_pid, &raw_status, WNOHANG) == raw_pid)
 		raw_pid = 0;
 	return raw_pid == 0;
@@ -220,7 +220,7 @@ static inline void raw_poke(uv_timer_t *timer)
 }
 
 /* Run `script` in a child while the loop runs; the number it returned (0..65535), -1 if it hung. */
-static inline int raw_play(struct rig *rig, int (*script)(struct rig *rig, int arg), int arg)
+static inline int raw_play(struct rig *r, int (*script)(struct rig *r, int arg), int arg)
 {
 	int pipes[2], result = -1;
 	uv_timer_t poke;
@@ -230,12 +230,12 @@ static inline int raw_play(struct rig *rig, int (*script)(struct rig *rig, int a
 	raw_pid = fork();
 	if (raw_pid == 0) {
 		signal(SIGPIPE, SIG_IGN);
-		result = script(rig, arg);
+		result = script(r, arg);
 		_exit(write(pipes[1], &result, sizeof(result)) == sizeof(result) ? 0 : 1);
 	}
-	uv_timer_init(&rig->loop, &poke);
+	uv_timer_init(&r->loop, &poke);
 	uv_timer_start(&poke, raw_poke, 10, 10);
-	if (!rig_until(rig, raw_has_ended, 12000)) {
+	if (!rig_until(r, raw_has_ended, 12000)) {
 		kill(raw_pid, SIGKILL);
 		waitpid(raw_pid, &raw_status, 0);
 		raw_pid = 0;
@@ -243,7 +243,7 @@ static inline int raw_play(struct rig *rig, int (*script)(struct rig *rig, int a
 		result = -1;
 	}
 	uv_close((uv_handle_t *)&poke, NULL);
-	uv_run(&rig->loop, UV_RUN_NOWAIT);
+	uv_run(&r->loop, UV_RUN_NOWAIT);
 	close(pipes[0]);
 	close(pipes[1]);
 	return result;

@@ -1,29 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <errno.h>
 
-#include "tests/unit/both/rig.h"
-
-static struct rig rig;
-
-static int setup(void **state)
-{
-	(void)state;
-	rig_init(&rig);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	rig_release(&rig);
-	return 0;
-}
+#include "tests/unit/both/channel.h"
 
 /* Both ends up and in session; returns the port. */
 static int join(void)
@@ -336,7 +314,6 @@ static void an_agent_does_not_trust_a_certificate_of_another_name(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_plan_is_applied_and_confirmed),
 		TEST(a_rate_change_is_one_small_message),
