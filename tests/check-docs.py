@@ -77,7 +77,7 @@ def check_reasons():
     refused = "docs/troubleshooting.md", "An agent is refused"
     yield from check_words("condition", "controller/core/status/status.c", r'add_condition\(\w*&?\w+, "(\w+)"', *conditions)
     yield from check_words("reason", "controller/core/status/status.c", r'\{\s*(?:true|false),\s*"(\w+)"', *conditions)
-    yield from check_words("event", "controller/core/status/kube_event.c", r'\{ "(?:Normal|Warning)", "\w+", "(\w+)" \}', "docs/cluster.md",
+    yield from check_words("event", "controller/core/status/policy_event.c", r'\{ "(?:Normal|Warning)", "\w+", "(\w+)" \}', "docs/cluster.md",
                            "What one sees")
     yield from check_words("reason", "controller/core/identity/token_review.c", r'\[TOKEN_(?!GOOD)\w+\] = "(\w+)"', *refused)
     yield from check_words("reason", "controller/hub/hub_auth.c", r'(?:TOO_LONG |cert_name, )"(\w+)"', *refused)

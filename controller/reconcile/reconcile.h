@@ -13,7 +13,7 @@
 #include "controller/core/compile/compile.h"
 #include "controller/core/source/source_sink.h"
 #include "controller/core/source/status_store.h"
-#include "controller/core/status/kube_event.h"
+#include "controller/core/status/policy_event.h"
 #include "controller/hub/hub.h"
 #include "lib/core/base.h"
 
@@ -35,7 +35,7 @@ void reconcile_set_hub(struct reconcile *reconcile, struct hub *hub);
 
 /* Who is told in words what happens to policies; without, nobody is.  Must not call back. */
 void reconcile_set_notes(struct reconcile *reconcile,
-			 void (*note)(void *ctx, enum kube_event_what what,
+			 void (*note)(void *ctx, enum policy_event event,
 				      const struct object *object, const char *text),
 			 void *ctx);
 

@@ -9,7 +9,7 @@
 #define NOTE_BYTES 256
 
 void reconcile_set_notes(struct reconcile *reconcile,
-			 void (*note)(void *ctx, enum kube_event_what what,
+			 void (*note)(void *ctx, enum policy_event event,
 				      const struct object *object, const char *text),
 			 void *ctx)
 {
@@ -17,10 +17,10 @@ void reconcile_set_notes(struct reconcile *reconcile,
 	reconcile->note_ctx = ctx;
 }
 
-static void tell(const struct reconcile *reconcile, enum kube_event_what what,
+static void tell(const struct reconcile *reconcile, enum policy_event event,
 		 const struct object *object, const char *text)
 {
-	reconcile->note(reconcile->note_ctx, what, object, text);
+	reconcile->note(reconcile->note_ctx, event, object, text);
 }
 
 /* Is it true now, and was not before, or of another generation? */
@@ -46,7 +46,7 @@ static void tell_raised(const struct reconcile *reconcile, const struct object *
 		 "Every agent concerned has confirmed: up to %lld Hz, until %.40s.",
 		 (long long)json_integer_value(json_object_get(status, "effectiveSampleRateHz")),
 		 until ? until : "its end");
-	tell(reconcile, KUBE_EVENT_RAISED, object, text);
+	tell(reconcile, POLICY_RAISED, object, text);
 }
 
 void reconcile_note_status(const struct reconcile *reconcile, const struct object *object,
@@ -61,9 +61,9 @@ void reconcile_note_status(const struct reconcile *reconcile, const struct objec
 	    comes_true(before, after, "Programmed"))
 		tell_raised(reconcile, object, after);
 	if (comes_true(before, after, "Clamped") && clamped)
-		tell(reconcile, KUBE_EVENT_CLAMPED, object, clamped);
+		tell(reconcile, POLICY_CLAMPED, object, clamped);
 	if (failed(before) == 0 && failed(after) > 0 && why)
-		tell(reconcile, KUBE_EVENT_FAILED, object, why);
+		tell(reconcile, POLICY_FAILED, object, why);
 }
 
 void reconcile_note_refused(const struct reconcile *reconcile, const struct object *outline,
@@ -73,7 +73,7 @@ void reconcile_note_refused(const struct reconcile *reconcile, const struct obje
 	json_int_t told = json_integer_value(json_object_get(before, "observedGeneration"));
 
 	if (reconcile->note && why && !(status_is_refusal(before) && told == outline->generation))
-		tell(reconcile, KUBE_EVENT_REFUSED, outline, why);
+		tell(reconcile, POLICY_REFUSED, outline, why);
 }
 
 void reconcile_note_end(const struct reconcile *reconcile, const struct tracked *item,
@@ -89,5 +89,5 @@ void reconcile_note_end(const struct reconcile *reconcile, const struct tracked 
 	const struct object *object = reconcile_object(reconcile, item);
 
 	if (reconcile->note && object)
-		tell(reconcile, KUBE_EVENT_RESTORED, object, text[outcome]);
+		tell(reconcile, POLICY_RESTORED, object, text[outcome]);
 }

@@ -20,7 +20,7 @@ struct reconcile {
 	struct store *store;
 	struct compiler *compiler;
 	struct status_store statuses;
-	void (*note)(void *ctx, enum kube_event_what what, const struct object *object,
+	void (*note)(void *ctx, enum policy_event event, const struct object *object,
 		     const char *text); /* NULL = nobody listens */
 	void *note_ctx;
 	struct hub *hub; /* NULL = nobody to send to */

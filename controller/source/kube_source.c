@@ -4,9 +4,9 @@
 #include <uv.h>
 
 #include "controller/source/kube_source_priv.h"
-#include "controller/status/kube_notes.h"
 #include "controller/status/kube_status.h"
 #include "kube/core/config/proxy.h"
+#include "kube/event_sender.h"
 #include "kube/http.h"
 #include "lib/log.h"
 #include "lib/observe/metrics.h"
@@ -64,6 +64,19 @@ static void on_stored(void *ctx, enum object_kind kind, const char *ns, const ch
 
 /* --- life --- */
 
+static struct event_sender *new_events(const struct kube_source *source)
+{
+	const struct event_sender_options options = {
+		.http = source->http,
+		.controller = PROFILING_GROUP "/controller",
+		.dropped = metrics_counter(
+			source->metrics, "rubato_controller_events_dropped_total",
+			"Events that the Kubernetes API did not get.", METRIC_NO_LABELS),
+	};
+
+	return event_sender_new(source->loop, &options);
+}
+
 int kube_source_new(struct uv_loop_s *loop, struct kube_config *config, int64_t watch_timeout_ns,
 		    struct metrics *metrics, struct kube_source **ret_source, struct err *err)
 {
@@ -88,7 +101,7 @@ int kube_source_new(struct uv_loop_s *loop, struct kube_config *config, int64_t 
 		return r;
 	}
 	source->status = kube_status_new(loop, source->http, on_stored, source, metrics);
-	source->notes = kube_notes_new(loop, source->http, metrics);
+	source->events = new_events(source);
 	*ret_source = source;
 	return 0;
 }
@@ -131,12 +144,19 @@ void kube_source_start(struct kube_source *source, const struct source_sink *sin
 	}
 }
 
-void kube_source_note(void *ctx, enum kube_event_what what, const struct object *object,
+void kube_source_note(void *ctx, enum policy_event event, const struct object *object,
 		      const char *text)
 {
 	struct kube_source *source = ctx;
+	const struct event_object regarding = {
+		.api_version = PROFILING_API_VERSION,
+		.kind = object_kind_name(object->kind),
+		.ns = object->ns,
+		.name = object->name,
+		.uid = object->uid,
+	};
 
-	kube_notes_add(source->notes, what, object, text);
+	event_sender_tell(source->events, policy_event_reason(event), &regarding, text);
 }
 
 void kube_source_close(struct kube_source *source)
@@ -146,7 +166,7 @@ void kube_source_close(struct kube_source *source)
 	for (size_t i = 0; i < ARRAY_SIZE(source->follow); i++)
 		kube_follow_close(&source->follow[i]);
 	kube_status_close(source->status);
-	kube_notes_close(source->notes);
+	event_sender_close(source->events);
 	kube_http_close(source->http);
 	free(source);
 }

@@ -7,7 +7,7 @@
 
 #include "controller/core/source/source_sink.h"
 #include "controller/core/source/status_store.h"
-#include "controller/core/status/kube_event.h"
+#include "controller/core/status/policy_event.h"
 #include "kube/core/config/kubeconfig.h"
 #include "lib/core/base.h"
 #include "lib/core/err.h"
@@ -35,7 +35,7 @@ void kube_source_start(struct kube_source *source, const struct source_sink *sin
 		       void (*known)(void *ctx), void *ctx);
 
 /* Tell it as an Event, with a struct kube_source as ctx: for reconcile_set_notes(). */
-void kube_source_note(void *ctx, enum kube_event_what what, const struct object *object,
+void kube_source_note(void *ctx, enum policy_event event, const struct object *object,
 		      const char *text);
 
 /* Stop; the memory goes when the loop has run its close callbacks.  After reconcile_close() no status is

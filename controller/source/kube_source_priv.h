@@ -25,7 +25,7 @@ struct kube_source {
 	struct metrics *metrics;
 	struct kube_http *http;
 	struct kube_status *status;
-	struct kube_notes *notes;
+	struct event_sender *events;
 	struct source_sink sink;
 	struct kube_follow follow[KUBE_SOURCE_KINDS];
 	int64_t watch_timeout_s;

@@ -34,7 +34,7 @@ struct rig {
 	int writes;
 	bool on_its_way; /* what is put is never stored */
 	struct {
-		enum kube_event_what what;
+		enum policy_event event;
 		char *uid, *text;
 	} note[RIG_NOTES];
 	size_t note_nr;
@@ -97,14 +97,14 @@ static inline void rig_sweep(void *ctx)
 
 /* --- life --- */
 
-static inline void rig_on_note(void *ctx, enum kube_event_what what, const struct object *object,
+static inline void rig_on_note(void *ctx, enum policy_event event, const struct object *object,
 			       const char *text)
 {
 	struct rig *rig = ctx;
 
 	if (rig->note_nr == RIG_NOTES)
 		abort();
-	rig->note[rig->note_nr].what = what;
+	rig->note[rig->note_nr].event = event;
 	rig->note[rig->note_nr].uid = xstrdup(object->uid);
 	rig->note[rig->note_nr++].text = xstrdup(text);
 }

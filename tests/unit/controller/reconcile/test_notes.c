@@ -16,22 +16,22 @@
 #define OTHER_BOOST "{\"sampleRateHz\": 80, \"duration\": \"10m\"}"
 #define BAD "{\"sampleRateHz\": 5000}"
 
-static const char *last_note(const struct rig *rig, enum kube_event_what what)
+static const char *last_note(const struct rig *rig, enum policy_event event)
 {
 	const char *text = NULL;
 
 	for (size_t i = 0; i < rig->note_nr; i++)
-		if (rig->note[i].what == what)
+		if (rig->note[i].event == event)
 			text = rig->note[i].text;
 	return text ? text : "nothing";
 }
 
-static int count(const struct rig *rig, enum kube_event_what what)
+static int count(const struct rig *rig, enum policy_event event)
 {
 	int nr = 0;
 
 	for (size_t i = 0; i < rig->note_nr; i++)
-		nr += rig->note[i].what == what;
+		nr += rig->note[i].event == event;
 	return nr;
 }
 
@@ -43,9 +43,9 @@ static void a_deleted_boost_is_restored(void **state)
 
 	rig_comes(rig, rig_policy("u1", 1, BOOST));
 	rig_goes(rig);
-	assert_int_equal(count(rig, KUBE_EVENT_RESTORED), 1);
+	assert_int_equal(count(rig, POLICY_RESTORED), 1);
 	assert_string_equal(rig->note[0].uid, "u1");
-	assert_string_equal(last_note(rig, KUBE_EVENT_RESTORED),
+	assert_string_equal(last_note(rig, POLICY_RESTORED),
 			    "The boost ends, it was deleted: rates go back to what they were.");
 }
 
@@ -55,11 +55,11 @@ static void an_edited_boost_ends_and_its_new_generation_ends_for_itself(void **s
 
 	rig_comes(rig, rig_policy("u1", 1, BOOST));
 	rig_comes(rig, rig_policy("u1", 2, OTHER_BOOST));
-	assert_int_equal(count(rig, KUBE_EVENT_RESTORED), 1);
-	assert_string_equal(last_note(rig, KUBE_EVENT_RESTORED),
+	assert_int_equal(count(rig, POLICY_RESTORED), 1);
+	assert_string_equal(last_note(rig, POLICY_RESTORED),
 			    "The boost ends, it was edited: the new generation decides.");
 	rig_goes(rig);
-	assert_int_equal(count(rig, KUBE_EVENT_RESTORED), 2);
+	assert_int_equal(count(rig, POLICY_RESTORED), 2);
 }
 
 static void a_boost_that_becomes_continuous_ends(void **state)
@@ -69,7 +69,7 @@ static void a_boost_that_becomes_continuous_ends(void **state)
 	rig_comes(rig, rig_policy("u1", 1, BOOST));
 	rig_comes(rig, rig_policy("u1", 2, CONTINUOUS));
 	rig_goes(rig);
-	assert_int_equal(count(rig, KUBE_EVENT_RESTORED), 1);
+	assert_int_equal(count(rig, POLICY_RESTORED), 1);
 }
 
 static void the_same_generation_again_ends_nothing(void **state)
@@ -101,12 +101,12 @@ static void a_boost_with_a_finalizer_is_restored_once_when_it_is_deleted(void **
 			    json_string("2026-01-01T00:00:00Z"));
 	rig_comes(rig, rig_policy("u1", 1, BOOST));
 	rig_comes(rig, json_incref(leaving));
-	assert_string_equal(last_note(rig, KUBE_EVENT_RESTORED),
+	assert_string_equal(last_note(rig, POLICY_RESTORED),
 			    "The boost ends, it was deleted: rates go back to what they were.");
 	assert_int_equal(rig_metric(rig, "rubato_controller_boosts_active"), 0);
 	rig_comes(rig, leaving);
 	rig_goes(rig);
-	assert_int_equal(count(rig, KUBE_EVENT_RESTORED), 1);
+	assert_int_equal(count(rig, POLICY_RESTORED), 1);
 }
 
 static void a_boost_that_outlives_a_restart_is_restored_by_the_next_process(void **state)
@@ -119,7 +119,7 @@ static void a_boost_that_outlives_a_restart_is_restored_by_the_next_process(void
 	rig_comes(rig, rig_policy("u1", 1, BOOST));
 	assert_int_equal(rig->note_nr, 0);
 	rig_goes(rig);
-	assert_int_equal(count(rig, KUBE_EVENT_RESTORED), 1);
+	assert_int_equal(count(rig, POLICY_RESTORED), 1);
 }
 
 static void a_boost_beside_a_refused_generation_is_restored_when_it_is_deleted(void **state)
@@ -128,9 +128,9 @@ static void a_boost_beside_a_refused_generation_is_restored_when_it_is_deleted(v
 
 	rig_comes(rig, rig_policy("u1", 1, BOOST));
 	rig_comes(rig, rig_policy("u1", 2, BAD));
-	assert_int_equal(count(rig, KUBE_EVENT_RESTORED), 0);
+	assert_int_equal(count(rig, POLICY_RESTORED), 0);
 	rig_goes(rig);
-	assert_int_equal(count(rig, KUBE_EVENT_RESTORED), 1);
+	assert_int_equal(count(rig, POLICY_RESTORED), 1);
 }
 
 static void one_of_the_same_name_made_anew_ends_the_old_boost(void **state)
@@ -139,10 +139,10 @@ static void one_of_the_same_name_made_anew_ends_the_old_boost(void **state)
 
 	rig_comes(rig, rig_policy("u1", 1, BOOST));
 	rig_comes(rig, rig_policy("u2", 1, BOOST));
-	assert_int_equal(count(rig, KUBE_EVENT_RESTORED), 1);
+	assert_int_equal(count(rig, POLICY_RESTORED), 1);
 	assert_string_equal(rig->note[0].uid, "u1");
 	rig_goes(rig);
-	assert_int_equal(count(rig, KUBE_EVENT_RESTORED), 2);
+	assert_int_equal(count(rig, POLICY_RESTORED), 2);
 	assert_string_equal(rig->note[1].uid, "u2");
 }
 
@@ -189,13 +189,13 @@ static void an_agent_that_refuses_is_told_of_once(void **state)
 
 	changes(rig, BOOST, PENDING, FAILED(1, "a"));
 	assert_int_equal(rig->note_nr, 1);
-	assert_string_equal(last_note(rig, KUBE_EVENT_FAILED), "The agent on node a refused: no");
+	assert_string_equal(last_note(rig, POLICY_FAILED), "The agent on node a refused: no");
 	changes(rig, BOOST, FAILED(1, "a"), FAILED(2, "a"));
 	changes(rig, BOOST, FAILED(2, "a"), FAILED(1, "b"));
 	assert_int_equal(rig->note_nr, 1);
 	changes(rig, BOOST, FAILED(1, "b"), PENDING);
 	changes(rig, CONTINUOUS, PENDING, FAILED(1, "b"));
-	assert_int_equal(count(rig, KUBE_EVENT_FAILED), 2);
+	assert_int_equal(count(rig, POLICY_FAILED), 2);
 }
 
 static void a_raise_is_told_when_all_have_confirmed(void **state)
@@ -206,7 +206,7 @@ static void a_raise_is_told_when_all_have_confirmed(void **state)
 	assert_int_equal(rig->note_nr, 0);
 	changes(rig, BOOST, PENDING, PROGRAMMED(1));
 	assert_string_equal(
-		last_note(rig, KUBE_EVENT_RAISED),
+		last_note(rig, POLICY_RAISED),
 		"Every agent concerned has confirmed: up to 90 Hz, until 2026-01-01T00:00:00Z.");
 	changes(rig, BOOST, PROGRAMMED(1), PROGRAMMED(1));
 	assert_int_equal(rig->note_nr, 1);
@@ -218,7 +218,7 @@ static void another_generation_is_another_raise(void **state)
 	struct rig *rig = *state;
 
 	changes(rig, BOOST, PROGRAMMED(1), PROGRAMMED(2));
-	assert_int_equal(count(rig, KUBE_EVENT_RAISED), 1);
+	assert_int_equal(count(rig, POLICY_RAISED), 1);
 }
 
 static void a_continuous_policy_raises_nothing(void **state)
@@ -236,9 +236,9 @@ static void a_clamp_is_told_once_for_each_generation(void **state)
 	changes(rig, CONTINUOUS, NOTHING, CLAMPED(1));
 	changes(rig, CONTINUOUS, CLAMPED(1), CLAMPED(1));
 	assert_int_equal(rig->note_nr, 1);
-	assert_string_equal(last_note(rig, KUBE_EVENT_CLAMPED), "100 Hz lowered to 49 Hz by limit");
+	assert_string_equal(last_note(rig, POLICY_CLAMPED), "100 Hz lowered to 49 Hz by limit");
 	changes(rig, CONTINUOUS, CLAMPED(1), CLAMPED(2));
-	assert_int_equal(count(rig, KUBE_EVENT_CLAMPED), 2);
+	assert_int_equal(count(rig, POLICY_CLAMPED), 2);
 }
 
 /* --- a limit --- */
@@ -259,8 +259,8 @@ static void a_limit_that_comes_later_shortens_a_running_boost_without_a_gap(void
 	sink.settled(sink.ctx);
 	assert_int_equal(rig_metric(rig, "rubato_controller_boosts_active"), 1);
 	rig_run(rig, 20);
-	assert_int_equal(count(rig, KUBE_EVENT_RESTORED), 0);
-	assert_int_equal(count(rig, KUBE_EVENT_CLAMPED), 1);
+	assert_int_equal(count(rig, POLICY_RESTORED), 0);
+	assert_int_equal(count(rig, POLICY_CLAMPED), 1);
 }
 
 int main(void)

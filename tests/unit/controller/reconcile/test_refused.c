@@ -224,7 +224,7 @@ static void the_event_is_a_warning_with_the_same_sentence(void **state)
 
 	rig_comes(rig, rig_policy("u1", 3, BAD));
 	assert_int_equal(rig->note_nr, 1);
-	assert_int_equal(rig->note[0].what, KUBE_EVENT_REFUSED);
+	assert_int_equal(rig->note[0].event, POLICY_REFUSED);
 	assert_string_equal(rig->note[0].text, message(rig, "u1"));
 	rig_comes(rig, rig_policy("u1", 4, BAD));
 	assert_int_equal(rig->note_nr, 2);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "controller/core/status/kube_event.h"
+#include "kube/core/event_recorder.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,7 +9,6 @@
 #include "lib/core/json.h"
 #include "lib/core/limits.h"
 
-#define CONTROLLER "profiling.rubato.dev/controller"
 #define NOTE_BYTES 1024
 #define INSTANCE_BYTES 128
 #define STAMP_BYTES 16 /* of a name, with a dot before */
@@ -17,7 +16,7 @@
 
 struct entry {
 	uint64_t id;
-	enum kube_event_what what;
+	const struct event_reason *reason;
 	char *api_version, *kind, *ns, *name, *uid, *note;
 	int64_t first_wall_ns, last_wall_ns;
 	int64_t last_ns; /* when it last happened */
@@ -29,21 +28,12 @@ struct entry {
 	bool is_posted, is_busy;
 };
 
-struct kube_events {
+struct event_recorder {
+	const char *controller;
 	char instance[INSTANCE_BYTES + 1];
 	uint64_t last_id;
 	struct entry *entry;
 	size_t nr;
-};
-
-static const struct {
-	const char *type, *action, *reason;
-} word[KUBE_EVENT_NR] = {
-	[KUBE_EVENT_RAISED] = { "Normal", "Raise", "RateRaised" },
-	[KUBE_EVENT_RESTORED] = { "Normal", "Restore", "RateRestored" },
-	[KUBE_EVENT_CLAMPED] = { "Warning", "Clamp", "RateClamped" },
-	[KUBE_EVENT_FAILED] = { "Warning", "Apply", "NotApplied" },
-	[KUBE_EVENT_REFUSED] = { "Warning", "Accept", "Invalid" },
 };
 
 /* At most `max` bytes of it, cut between characters. */
@@ -59,20 +49,21 @@ static size_t cut(const char *text, size_t max)
 	return len;
 }
 
-void kube_event_call_release(struct kube_event_call *call)
+void event_request_release(struct event_request *call)
 {
 	free(call->path);
 	free(call->body);
 }
 
-struct kube_events *kube_events_new(const char *instance)
+struct event_recorder *event_recorder_new(const char *controller, const char *instance)
 {
-	struct kube_events *events = xcalloc(1, sizeof(*events));
+	struct event_recorder *recorder = xcalloc(1, sizeof(*recorder));
 
-	snprintf(events->instance, sizeof(events->instance), "%.*s",
+	recorder->controller = controller;
+	snprintf(recorder->instance, sizeof(recorder->instance), "%.*s",
 		 (int)cut(instance, INSTANCE_BYTES), instance);
-	events->entry = xcalloc(KUBE_EVENT_MAX, sizeof(*events->entry));
-	return events;
+	recorder->entry = xcalloc(EVENT_MAX, sizeof(*recorder->entry));
+	return recorder;
 }
 
 static void entry_release(struct entry *entry)
@@ -85,59 +76,59 @@ static void entry_release(struct entry *entry)
 	free(entry->note);
 }
 
-void kube_events_free(struct kube_events *events)
+void event_recorder_free(struct event_recorder *recorder)
 {
-	if (!events)
+	if (!recorder)
 		return;
-	for (size_t i = 0; i < events->nr; i++)
-		entry_release(&events->entry[i]);
-	free(events->entry);
-	free(events);
+	for (size_t i = 0; i < recorder->nr; i++)
+		entry_release(&recorder->entry[i]);
+	free(recorder->entry);
+	free(recorder);
 }
 
-static void drop(struct kube_events *events, struct entry *entry)
+static void drop(struct event_recorder *recorder, struct entry *entry)
 {
 	entry_release(entry);
-	*entry = events->entry[--events->nr];
-	events->entry[events->nr] = (struct entry){ 0 };
+	*entry = recorder->entry[--recorder->nr];
+	recorder->entry[recorder->nr] = (struct entry){ 0 };
 }
 
-size_t kube_events_nr(const struct kube_events *events)
+size_t event_recorder_nr(const struct event_recorder *recorder)
 {
-	return events->nr;
+	return recorder->nr;
 }
 
 /* --- what happens --- */
 
-static bool is_of(const struct entry *entry, enum kube_event_what what,
-		  const struct kube_event_object *object)
+static bool is_of(const struct entry *entry, const struct event_reason *reason,
+		  const struct event_object *object)
 {
-	return entry->what == what && strcmp(entry->uid, object->uid) == 0 &&
+	return entry->reason == reason && strcmp(entry->uid, object->uid) == 0 &&
 	       strcmp(entry->name, object->name) == 0 && strcmp(entry->ns, object->ns) == 0 &&
 	       strcmp(entry->kind, object->kind) == 0;
 }
 
-static struct entry *find(struct kube_events *events, enum kube_event_what what,
-			  const struct kube_event_object *object)
+static struct entry *find(struct event_recorder *recorder, const struct event_reason *reason,
+			  const struct event_object *object)
 {
-	for (size_t i = 0; i < events->nr; i++)
-		if (is_of(&events->entry[i], what, object))
-			return &events->entry[i];
+	for (size_t i = 0; i < recorder->nr; i++)
+		if (is_of(&recorder->entry[i], reason, object))
+			return &recorder->entry[i];
 	return NULL;
 }
 
-bool kube_events_note(struct kube_events *events, enum kube_event_what what,
-		      const struct kube_event_object *object, const char *note, int64_t wall_ns,
-		      int64_t now_ns)
+bool event_recorder_note(struct event_recorder *recorder, const struct event_reason *reason,
+			 const struct event_object *object, const char *note, int64_t wall_ns,
+			 int64_t now_ns)
 {
-	struct entry *entry = find(events, what, object);
+	struct entry *entry = find(recorder, reason, object);
 
 	if (!entry) {
-		if (events->nr == KUBE_EVENT_MAX)
+		if (recorder->nr == EVENT_MAX)
 			return false;
-		entry = &events->entry[events->nr++];
-		*entry = (struct entry){ .id = ++events->last_id,
-					 .what = what,
+		entry = &recorder->entry[recorder->nr++];
+		*entry = (struct entry){ .id = ++recorder->last_id,
+					 .reason = reason,
 					 .api_version = xstrdup(object->api_version),
 					 .kind = xstrdup(object->kind),
 					 .ns = xstrdup(object->ns),
@@ -157,7 +148,7 @@ bool kube_events_note(struct kube_events *events, enum kube_event_what what,
 /* When the entry has something to do next: a request, or to be forgotten. */
 static int64_t due_ns(const struct entry *entry)
 {
-	int64_t quiet_ns = entry->last_ns + KUBE_EVENT_QUIET_NS;
+	int64_t quiet_ns = entry->last_ns + EVENT_QUIET_NS;
 
 	if (entry->is_busy)
 		return INT64_MAX;
@@ -167,15 +158,15 @@ static int64_t due_ns(const struct entry *entry)
 		return 0;
 	if (entry->told == entry->count)
 		return quiet_ns;
-	return MIN(quiet_ns, entry->told_ns + KUBE_EVENT_REFRESH_NS);
+	return MIN(quiet_ns, entry->told_ns + EVENT_REFRESH_NS);
 }
 
-int64_t kube_events_wake_ns(const struct kube_events *events)
+int64_t event_recorder_wake_ns(const struct event_recorder *recorder)
 {
 	int64_t wake_ns = INT64_MAX;
 
-	for (size_t i = 0; i < events->nr; i++)
-		wake_ns = MIN(wake_ns, due_ns(&events->entry[i]));
+	for (size_t i = 0; i < recorder->nr; i++)
+		wake_ns = MIN(wake_ns, due_ns(&recorder->entry[i]));
 	return wake_ns;
 }
 
@@ -237,16 +228,16 @@ static json_t *regarding_json(const struct entry *entry)
 	return object;
 }
 
-static json_t *event_json(const struct kube_events *events, const struct entry *entry)
+static json_t *event_json(const struct event_recorder *recorder, const struct entry *entry)
 {
 	cleanup(freep) char *name = event_name(entry);
 	json_t *event = json_must(json_pack(
 		"{s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:s}", "apiVersion", "events.k8s.io/v1",
 		"kind", "Event", "metadata", "name", name, "namespace", event_ns(entry),
-		"reportingController", CONTROLLER, "type", word[entry->what].type, "action",
-		word[entry->what].action, "reason", word[entry->what].reason));
+		"reportingController", recorder->controller, "type", entry->reason->type, "action",
+		entry->reason->action, "reason", entry->reason->reason));
 
-	json_object_set_new(event, "reportingInstance", text_json(events->instance));
+	json_object_set_new(event, "reportingInstance", text_json(recorder->instance));
 	json_object_set_new(event, "eventTime", time_json(entry->first_wall_ns));
 	json_object_set_new(event, "note", text_json(entry->note));
 	json_object_set_new(event, "regarding", regarding_json(entry));
@@ -255,15 +246,16 @@ static json_t *event_json(const struct kube_events *events, const struct entry *
 	return event;
 }
 
-static void make_call(const struct kube_events *events, struct entry *entry,
-		      struct kube_event_call *call)
+static void make_call(const struct event_recorder *recorder, struct entry *entry,
+		      struct event_request *call)
 {
 	cleanup(freep) char *name = event_name(entry);
-	json_auto_t *body = entry->is_posted ? json_must(json_object()) : event_json(events, entry);
+	json_auto_t *body =
+		entry->is_posted ? json_must(json_object()) : event_json(recorder, entry);
 
 	if (entry->is_posted)
 		json_object_set_new(body, "series", series_json(entry));
-	*call = (struct kube_event_call){
+	*call = (struct event_request){
 		.id = entry->id,
 		.method = entry->is_posted ? "PATCH" : "POST",
 		.content_type =
@@ -279,17 +271,18 @@ static void make_call(const struct kube_events *events, struct entry *entry,
 	entry->asked = entry->count;
 }
 
-bool kube_events_next(struct kube_events *events, int64_t now_ns, struct kube_event_call *ret_call)
+bool event_recorder_next(struct event_recorder *recorder, int64_t now_ns,
+			 struct event_request *ret_call)
 {
-	for (size_t i = 0; i < events->nr;) {
-		struct entry *entry = &events->entry[i];
+	for (size_t i = 0; i < recorder->nr;) {
+		struct entry *entry = &recorder->entry[i];
 
 		if (due_ns(entry) > now_ns) {
 			i++;
 		} else if (entry->is_posted && entry->told == entry->count) {
-			drop(events, entry); /* the last one takes its place */
+			drop(recorder, entry); /* the last one takes its place */
 		} else {
-			make_call(events, entry, ret_call);
+			make_call(recorder, entry, ret_call);
 			return true;
 		}
 	}
@@ -303,9 +296,9 @@ static bool is_worth_a_retry(int code)
 	return code == 0 || code == 401 || code == 408 || code == 429 || code >= 500;
 }
 
-bool kube_events_done(struct kube_events *events, uint64_t id, int code, int64_t now_ns)
+bool event_recorder_done(struct event_recorder *recorder, uint64_t id, int code, int64_t now_ns)
 {
-	struct entry *entry = events->entry, *end = events->entry + events->nr;
+	struct entry *entry = recorder->entry, *end = recorder->entry + recorder->nr;
 
 	while (entry < end && entry->id != id)
 		entry++;
@@ -320,17 +313,17 @@ bool kube_events_done(struct kube_events *events, uint64_t id, int code, int64_t
 		entry->retry_ns = 0;
 		return true;
 	}
-	if (++entry->tries < KUBE_EVENT_TRIES) {
+	if (++entry->tries < EVENT_TRIES) {
 		if (code == 404 && entry->is_posted) { /* the API server has forgotten it */
 			entry->is_posted = false;
 			entry->retry_ns = 0;
 			return true;
 		}
 		if (is_worth_a_retry(code)) {
-			entry->retry_ns = now_ns + KUBE_EVENT_RETRY_NS;
+			entry->retry_ns = now_ns + EVENT_RETRY_NS;
 			return true;
 		}
 	}
-	drop(events, entry);
+	drop(recorder, entry);
 	return false;
 }

@@ -7,56 +7,61 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "controller/core/status/kube_event.h"
+#include "kube/core/event_recorder.h"
 #include "lib/core/json.h"
 
 #define SECOND NSEC_PER_SEC
 #define WALL (1795232806LL * NSEC_PER_SEC + 123456789)
 
-static struct kube_events *events;
-static const struct kube_event_object policy = { "profiling.rubato.dev/v1alpha1", "ProfilingPolicy",
-						 "payments", "inc-4211", "u-1" };
+static struct event_recorder *events;
+static const struct event_reason raised = { "Normal", "Raise", "RateRaised" };
+static const struct event_reason restored = { "Normal", "Restore", "RateRestored" };
+static const struct event_reason clamped = { "Warning", "Clamp", "RateClamped" };
+static const struct event_reason not_applied = { "Warning", "Apply", "NotApplied" };
+static const struct event_object policy = { "profiling.rubato.dev/v1alpha1", "ProfilingPolicy",
+					    "payments", "inc-4211", "u-1" };
 
 static int setup(void **state)
 {
 	(void)state;
-	events = kube_events_new("rubato-controller-0");
+	events = event_recorder_new("profiling.rubato.dev/controller", "rubato-controller-0");
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	kube_events_free(events);
+	event_recorder_free(events);
 	return 0;
 }
 
-static void note(enum kube_event_what what, int64_t now_ns)
+static void note(const struct event_reason *reason, int64_t now_ns)
 {
-	assert_true(kube_events_note(events, what, &policy, "to 100 Hz", WALL + now_ns, now_ns));
+	assert_true(
+		event_recorder_note(events, reason, &policy, "to 100 Hz", WALL + now_ns, now_ns));
 }
 
 static void check_nothing(int64_t now_ns)
 {
-	struct kube_event_call call;
+	struct event_request call;
 
-	assert_false(kube_events_next(events, now_ns, &call));
+	assert_false(event_recorder_next(events, now_ns, &call));
 }
 
 /* The next request, which is answered with `code`. */
 static void check_call(int64_t now_ns, int code, const char *method, const char *path,
 		       const char *body)
 {
-	struct kube_event_call call;
+	struct event_request call;
 
-	assert_true(kube_events_next(events, now_ns, &call));
+	assert_true(event_recorder_next(events, now_ns, &call));
 	assert_string_equal(call.method, method);
 	assert_string_equal(call.path, path);
 	if (body)
 		assert_string_equal(call.body, body);
 	check_nothing(now_ns); /* one at a time */
-	kube_events_done(events, call.id, code, now_ns);
-	kube_event_call_release(&call);
+	event_recorder_done(events, call.id, code, now_ns);
+	event_request_release(&call);
 }
 
 #define LIST "/apis/events.k8s.io/v1/namespaces/payments/events"
@@ -65,8 +70,8 @@ static void check_call(int64_t now_ns, int code, const char *method, const char 
 static void the_first_is_posted_whole(void **state)
 {
 	(void)state;
-	note(KUBE_EVENT_RAISED, 0);
-	assert_int_equal(kube_events_wake_ns(events), 0);
+	note(&raised, 0);
+	assert_int_equal(event_recorder_wake_ns(events), 0);
 	check_call(0, 201, "POST", LIST,
 		   "{\"apiVersion\":\"events.k8s.io/v1\",\"kind\":\"Event\",\"metadata\":{\"name\":"
 		   "\"inc-4211.18e9f2b9c21dc915\",\"namespace\":\"payments\"},"
@@ -82,15 +87,15 @@ static void the_first_is_posted_whole(void **state)
 static void the_second_makes_a_series_and_further_ones_only_count(void **state)
 {
 	(void)state;
-	note(KUBE_EVENT_FAILED, 0);
+	note(&not_applied, 0);
 	check_call(0, 201, "POST", LIST, NULL);
-	note(KUBE_EVENT_FAILED, SECOND);
+	note(&not_applied, SECOND);
 	check_call(SECOND, 200, "PATCH", ONE,
 		   "{\"series\":{\"count\":2,\"lastObservedTime\":"
 		   "\"2026-11-21T03:46:47.123456Z\"}}");
 	for (int i = 2; i < 1900; i++) {
-		note(KUBE_EVENT_FAILED, i * SECOND);
-		if (i * SECOND < SECOND + KUBE_EVENT_REFRESH_NS)
+		note(&not_applied, i * SECOND);
+		if (i * SECOND < SECOND + EVENT_REFRESH_NS)
 			check_nothing(i * SECOND);
 	}
 	check_call(1900 * SECOND, 200, "PATCH", ONE,
@@ -102,23 +107,23 @@ static void a_series_that_went_quiet_is_told_once_more_and_forgotten(void **stat
 {
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		note(KUBE_EVENT_CLAMPED, i);
+		note(&clamped, i);
 		check_call(i, 200, i ? "PATCH" : "POST", i ? ONE : LIST, NULL);
 	}
-	note(KUBE_EVENT_CLAMPED, SECOND);
-	assert_int_equal(kube_events_wake_ns(events), SECOND + KUBE_EVENT_QUIET_NS);
-	check_call(SECOND + KUBE_EVENT_QUIET_NS, 200, "PATCH", ONE, NULL);
-	check_nothing(SECOND + KUBE_EVENT_QUIET_NS);
-	assert_int_equal(kube_events_nr(events), 0);
-	assert_int_equal(kube_events_wake_ns(events), INT64_MAX);
+	note(&clamped, SECOND);
+	assert_int_equal(event_recorder_wake_ns(events), SECOND + EVENT_QUIET_NS);
+	check_call(SECOND + EVENT_QUIET_NS, 200, "PATCH", ONE, NULL);
+	check_nothing(SECOND + EVENT_QUIET_NS);
+	assert_int_equal(event_recorder_nr(events), 0);
+	assert_int_equal(event_recorder_wake_ns(events), INT64_MAX);
 }
 
 static void an_event_that_the_server_forgot_is_posted_again(void **state)
 {
 	(void)state;
-	note(KUBE_EVENT_FAILED, 0);
+	note(&not_applied, 0);
 	check_call(0, 201, "POST", LIST, NULL);
-	note(KUBE_EVENT_FAILED, 1);
+	note(&not_applied, 1);
 	check_call(1, 404, "PATCH", ONE, NULL);
 	check_call(2, 201, "POST", LIST, NULL);
 	check_nothing(3);
@@ -127,50 +132,50 @@ static void an_event_that_the_server_forgot_is_posted_again(void **state)
 static void an_event_is_tried_twelve_times_then_dropped(void **state)
 {
 	(void)state;
-	note(KUBE_EVENT_RAISED, 0);
-	for (int i = 0; i < KUBE_EVENT_TRIES; i++) {
-		check_call(i * KUBE_EVENT_RETRY_NS, i % 2 ? 503 : 0, "POST", LIST, NULL);
-		check_nothing(i * KUBE_EVENT_RETRY_NS + 1);
+	note(&raised, 0);
+	for (int i = 0; i < EVENT_TRIES; i++) {
+		check_call(i * EVENT_RETRY_NS, i % 2 ? 503 : 0, "POST", LIST, NULL);
+		check_nothing(i * EVENT_RETRY_NS + 1);
 	}
-	assert_int_equal(kube_events_nr(events), 0);
+	assert_int_equal(event_recorder_nr(events), 0);
 }
 
 static void what_the_server_refuses_is_dropped_at_once(void **state)
 {
 	(void)state;
-	note(KUBE_EVENT_RAISED, 0);
+	note(&raised, 0);
 	check_call(0, 403, "POST", LIST, NULL);
-	assert_int_equal(kube_events_nr(events), 0);
+	assert_int_equal(event_recorder_nr(events), 0);
 }
 
 static void kinds_and_objects_are_apart(void **state)
 {
-	const struct kube_event_object reborn = { policy.api_version, policy.kind, policy.ns,
-						  policy.name, "u-2" };
+	const struct event_object reborn = { policy.api_version, policy.kind, policy.ns,
+					     policy.name, "u-2" };
 
 	(void)state;
-	note(KUBE_EVENT_RAISED, 0);
-	note(KUBE_EVENT_RESTORED, 0);
-	assert_true(kube_events_note(events, KUBE_EVENT_RAISED, &reborn, "", WALL, 0));
-	assert_int_equal(kube_events_nr(events), 3);
+	note(&raised, 0);
+	note(&restored, 0);
+	assert_true(event_recorder_note(events, &raised, &reborn, "", WALL, 0));
+	assert_int_equal(event_recorder_nr(events), 3);
 }
 
 static void a_full_table_drops_what_is_new_and_goes_on_counting(void **state)
 {
 	char uid[16];
-	struct kube_event_object object = policy;
+	struct event_object object = policy;
 
 	(void)state;
-	note(KUBE_EVENT_RAISED, 0);
+	note(&raised, 0);
 	object.uid = uid;
-	for (int i = 1; i < KUBE_EVENT_MAX; i++) {
+	for (int i = 1; i < EVENT_MAX; i++) {
 		snprintf(uid, sizeof(uid), "x-%d", i);
-		assert_true(kube_events_note(events, KUBE_EVENT_RAISED, &object, "", WALL, 0));
+		assert_true(event_recorder_note(events, &raised, &object, "", WALL, 0));
 	}
 	strcpy(uid, "y");
-	assert_false(kube_events_note(events, KUBE_EVENT_RAISED, &object, "", WALL, 0));
-	note(KUBE_EVENT_RAISED, 1);
-	assert_int_equal(kube_events_nr(events), KUBE_EVENT_MAX);
+	assert_false(event_recorder_note(events, &raised, &object, "", WALL, 0));
+	note(&raised, 1);
+	assert_int_equal(event_recorder_nr(events), EVENT_MAX);
 }
 
 static const char *text_of(const json_t *event, const char *part, const char *key)
@@ -181,8 +186,8 @@ static const char *text_of(const json_t *event, const char *part, const char *ke
 static void long_names_and_notes_are_cut_to_what_the_server_takes(void **state)
 {
 	char name[254], text[1500] = "";
-	struct kube_event_object object = { "v", "ClusterProfilingPolicy", "", name, "u" };
-	struct kube_event_call call;
+	struct event_object object = { "v", "ClusterProfilingPolicy", "", name, "u" };
+	struct event_request call;
 	json_t *event;
 
 	(void)state;
@@ -193,8 +198,8 @@ static void long_names_and_notes_are_cut_to_what_the_server_takes(void **state)
 	strcpy(text, "x");
 	for (int i = 0; i < 700; i++)
 		strcat(text, "\xc3\xa9");
-	assert_true(kube_events_note(events, KUBE_EVENT_RAISED, &object, text, WALL, 0));
-	assert_true(kube_events_next(events, 0, &call));
+	assert_true(event_recorder_note(events, &raised, &object, text, WALL, 0));
+	assert_true(event_recorder_next(events, 0, &call));
 	assert_string_equal(call.path, "/apis/events.k8s.io/v1/namespaces/default/events");
 	event = json_loads(call.body, 0, NULL);
 	assert_int_equal(strlen(text_of(event, NULL, "note")), 1023);
@@ -202,7 +207,7 @@ static void long_names_and_notes_are_cut_to_what_the_server_takes(void **state)
 	assert_string_equal(text_of(event, "metadata", "name") + 233, "a.18e9f2b9c21dc915");
 	assert_null(text_of(event, "regarding", "namespace"));
 	json_decref(event);
-	kube_event_call_release(&call);
+	event_request_release(&call);
 }
 
 int main(void)
