@@ -13,7 +13,7 @@ DEPS	:= build-essential pkg-config clang libclang-rt-14-dev clang-format clang-t
 	libelf-dev zlib1g-dev libjansson-dev libyaml-dev libwebsockets-dev \
 	libwebsockets-evlib-uv libuv1-dev libssl-dev libcurl4-openssl-dev openssl libprotobuf-c-dev protobuf-c-compiler \
 	protobuf-compiler libmicrohttpd-dev libiberty-dev libcmocka-dev valgrind faketime libcap2-bin \
-	curl python3 python3-yaml golang-go
+	curl python3 python3-yaml golang-go debootstrap iproute2
 
 PKGS	:= libcurl jansson yaml-0.1 libwebsockets libuv libbpf openssl libprotobuf-c libmicrohttpd zlib
 CFLAGS	?= -O2 -g
@@ -119,6 +119,8 @@ demo: all tools
 	$(Q)B=$(B) e2e/demo.sh
 e2e: all tools
 	$(Q)B=$(B) e2e/run.sh $(E2E)
+e2e-newcomer: all tools
+	$(Q)B=$(B) python3 -B e2e/newcomer.py
 e2e-kernels: all tools $(B)/unit/agent/test_sampler_kernel
 	$(Q)B=$(B) python3 -B e2e/kernels.py
 bench: all tools $(BENCHES)
@@ -163,6 +165,7 @@ help:
 ## make check      unit tests, the layer check, docs against code; add SANITIZE=address,undefined for ASan and UBSan
 ## make test       everything CI runs: lint, check, sanitizers, fuzz, e2e
 ## make e2e        end to end on the real kernel (root); E2E=NAME runs one
+## make e2e-newcomer  the README's commands as printed, in a bare Debian 12 (root; some minutes)
 ## make e2e-kernels  the agent on Debian 12's kernel 6.1, in qemu (no root; a minute or two)
 ## make bench      the figures of docs/performance.md; BENCH=NAME runs one
 ## make bench-scale  the figures of 150,000 pods, beside a client-go informer (Go, 10 GB, 10 minutes); PODS=NR for fewer
@@ -171,6 +174,6 @@ help:
 ## make format     reformat the sources
 ## make install    into $(DESTDIR)$(PREFIX)/bin
 ## make clean      remove what was built
-.PHONY: all tools check fuzz lint lint-format lint-headers format deps test demo e2e e2e-kernels bench bench-scale install clean help
+.PHONY: all tools check fuzz lint lint-format lint-headers format deps test demo e2e e2e-newcomer e2e-kernels bench bench-scale install clean help
 .SECONDARY:
 -include $(shell find $(B) $(B)-fuzz -name '*.d' 2>/dev/null)

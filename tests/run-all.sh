@@ -3,7 +3,7 @@
 # sum, "N passed, N failed, N skipped".  A stage without a count of its own counts as one check.
 # STAGES="check e2e" runs only those; RUNS bounds the fuzz targets.
 cd "$(dirname "$0")/.." || exit 1
-: "${STAGES:=build lint check sanitizers fuzz e2e}" "${RUNS:=3000}"
+: "${STAGES:=build lint check sanitizers fuzz e2e newcomer}" "${RUNS:=3000}"
 jobs=$(nproc)
 passed=0 failed=0 skipped=0
 log=$(mktemp)
@@ -36,6 +36,7 @@ stage check 600 make -j"$jobs" check
 stage sanitizers 1200 make -j"$jobs" SANITIZE=address,undefined B=build-san all check
 stage fuzz 900 make -j"$jobs" fuzz RUNS="$RUNS"
 stage e2e 2100 make e2e # a first run builds the API server, too
+stage newcomer 1500 make e2e-newcomer
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -73,7 +73,7 @@ static int add_object(struct manifest *manifest, const struct yaml_doc *doc, con
 	struct object *object = NULL;
 	struct manifest_doc *added;
 	struct err why = ERR_INIT;
-	int r = object_from_json(json, &object, &why);
+	int r = object_from_manifest(json, &object, &why);
 
 	if (r == -ENOTSUP) {
 		manifest->skipped_nr++;

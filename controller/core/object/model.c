@@ -147,7 +147,7 @@ static int read_meta(struct object *object, const json_t *json, struct err *err)
 	return 0;
 }
 
-static int read_object(struct object *object, const json_t *json, struct err *err)
+static int read_object(struct object *object, const json_t *json, bool cgroups, struct err *err)
 {
 	static const char *const name[] = { "apiVersion", "kind", "metadata", "spec", "status" };
 	int r = 0;
@@ -166,7 +166,7 @@ static int read_object(struct object *object, const json_t *json, struct err *er
 	case OBJECT_CLUSTER_POLICY:
 		return cluster_policy_from_json(json, &object->cluster, err);
 	case OBJECT_POD:
-		return pod_from_json(json, &object->pod, err);
+		return pod_from_json(json, cgroups, &object->pod, err);
 	case OBJECT_NAMESPACE:
 	case OBJECT_NODE:
 		break;
@@ -174,7 +174,7 @@ static int read_object(struct object *object, const json_t *json, struct err *er
 	return 0;
 }
 
-int object_from_json(const json_t *json, struct object **ret_object, struct err *err)
+static int from_json(const json_t *json, bool cgroups, struct object **ret_object, struct err *err)
 {
 	cleanup(object_freep) struct object *object = NULL;
 	enum object_kind kind = OBJECT_POLICY;
@@ -184,11 +184,21 @@ int object_from_json(const json_t *json, struct object **ret_object, struct err 
 		return r;
 	object = xcalloc(1, sizeof(*object));
 	object->kind = kind;
-	r = read_object(object, json, err);
+	r = read_object(object, json, cgroups, err);
 	if (r < 0)
 		return r;
 	*ret_object = TAKE_PTR(object);
 	return 0;
+}
+
+int object_from_json(const json_t *json, struct object **ret_object, struct err *err)
+{
+	return from_json(json, false, ret_object, err);
+}
+
+int object_from_manifest(const json_t *json, struct object **ret_object, struct err *err)
+{
+	return from_json(json, true, ret_object, err);
 }
 
 int object_outline(const json_t *json, enum object_kind kind, struct object **ret_object)

@@ -36,6 +36,8 @@
 
 #define PROFILING_GROUP "profiling.rubato.dev"
 #define PROFILING_API_VERSION PROFILING_GROUP "/v1alpha1"
+/* Of a pod in a manifest (object_from_manifest()): its containers' cgroups by their paths from the cgroup root, for
+ * pods without a kubelet. */
 #define ANNOTATION_CGROUP PROFILING_GROUP "/cgroup" /* of the only (or first) container */
 #define ANNOTATION_CGROUP_OF ANNOTATION_CGROUP "."  /* + container name */
 
@@ -108,6 +110,11 @@ const char *object_kind_name(enum object_kind kind);
  * -ENOTSUP: a kind we have no use for ("kind: Deployment is not used here"); the caller may skip
  * it. */
 must_check int object_from_json(const json_t *json, struct object **ret_object, struct err *err);
+
+/* The same of a file that whoever runs this machine wrote (`--source`): ANNOTATION_CGROUP counts.  From an API server
+ * it never does: whoever may make a pod could take any cgroup of its node, and with it another's stacks. */
+must_check int object_from_manifest(const json_t *json, struct object **ret_object,
+				    struct err *err);
 
 /* Of an object that object_from_json() refused: kind, names, uid, generation and whether it is being deleted,
  * nothing else.  Longer names than it takes are all right.  -EINVAL when even these are not what the API server

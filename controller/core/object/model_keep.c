@@ -12,8 +12,6 @@
 	}
 
 static const struct json_keep annotations[] = {
-	{ .name = ANNOTATION_CGROUP },
-	{ .name = ANNOTATION_CGROUP_OF, .prefix = true },
 	{ .name = "profiles.grafana.com/service_name" },
 	{ .name = "resource.opentelemetry.io/service.name" },
 	{ .name = "pyroscope.io/service_name" },

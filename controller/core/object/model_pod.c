@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "controller/core/object/fields.h"
+#include "lib/core/json.h"
+#include "lib/core/plan/plan.h"
 
 #define SERVICE_MAX 256 /* bytes of a service name */
-#define CGROUP_MAX 1024 /* bytes of a cgroup path */
 
 static const char *get_string(const json_t *object, const char *name)
 {
@@ -73,30 +74,20 @@ static void read_ids(struct pod *pod, const json_t *status, const char *list)
 	}
 }
 
-/* A path below the cgroup root: it must not lead out of it. */
-static bool cgroup_path_ok(const char *path)
-{
-	size_t len = strlen(path);
-
-	if (len > CGROUP_MAX || strstr(path, "//"))
-		return false;
-	for (const char *at = path; at; at = strchr(at, '/')) {
-		at += *at == '/';
-		if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || !at[2]))
-			return false;
-	}
-	return true;
-}
-
+/* With or without a "/" in front it is a path from the cgroup root. */
 static int set_cgroup(struct pod_container *container, const char *path, const char *annotation,
 		      struct err *err)
 {
-	if (!cgroup_path_ok(path))
+	cleanup(freep) char *whole = xasprintf("%s%s", *path == '/' ? "" : "/", path);
+	size_t len = strlen(whole);
+
+	if (len > LIMIT_PLAN_CGROUP_BYTES || !json_text_is_plain(whole, len) ||
+	    !plan_cgroup_valid(whole))
 		return err_set(err, -EINVAL,
 			       "metadata.annotations.%s: is not a path below the cgroup root",
 			       annotation);
 	free(container->cgroup);
-	container->cgroup = xstrdup(path);
+	container->cgroup = TAKE_PTR(whole);
 	return 0;
 }
 
@@ -147,7 +138,7 @@ static int by_name(const void *a, const void *b)
 		      ((const struct pod_container *)b)->name);
 }
 
-int pod_from_json(const json_t *json, struct pod *pod, struct err *err)
+int pod_from_json(const json_t *json, bool cgroups, struct pod *pod, struct err *err)
 {
 	const json_t *annotations =
 		json_object_get(json_object_get(json, "metadata"), "annotations");
@@ -164,7 +155,7 @@ int pod_from_json(const json_t *json, struct pod *pod, struct err *err)
 	read_names(pod, spec, "containers");
 	read_names(pod, spec, "initContainers");
 	read_names(pod, spec, "ephemeralContainers");
-	r = read_cgroups(pod, annotations, err);
+	r = cgroups ? read_cgroups(pod, annotations, err) : 0;
 	if (r < 0)
 		return r;
 	read_ids(pod, status, "containerStatuses");

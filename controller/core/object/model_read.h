@@ -14,8 +14,8 @@ must_check int cluster_policy_from_json(const json_t *json, struct cluster_polic
 void policy_release(struct policy *policy);
 void cluster_policy_release(struct cluster_policy *policy);
 
-/* Lenient but for names that would become parts of paths. */
-must_check int pod_from_json(const json_t *json, struct pod *pod, struct err *err);
+/* Lenient but for names that would become parts of paths.  `cgroups`: the annotations that name cgroups count. */
+must_check int pod_from_json(const json_t *json, bool cgroups, struct pod *pod, struct err *err);
 void pod_release(struct pod *pod);
 
 #endif

@@ -108,6 +108,9 @@ const struct plan_class *plan_find_class(const struct plan *plan, const char *id
 const struct plan_target *plan_find_target(const struct plan *plan, const char *uid);
 struct plan_boost *plan_find_boost(const struct plan *plan, const char *id);
 
+/* An absolute path that stays below its root: no empty, "." or ".." component. */
+bool plan_cgroup_valid(const char *path);
+
 /* The content hash, lower-case hex. */
 void plan_hash(const struct plan *plan, char ret_hex[PLAN_HASH_HEX]);
 

@@ -95,8 +95,7 @@ static int class_from_json(const json_t *item, struct plan_class *cls, struct er
 	return 0;
 }
 
-/* An absolute path that stays below its root: no empty, "." or ".." component. */
-static bool is_cgroup_path(const char *path)
+bool plan_cgroup_valid(const char *path)
 {
 	if (*path != '/')
 		return false;
@@ -130,7 +129,7 @@ static int container_from_json(const json_t *item, struct plan_container *contai
 		r = json_get_text(item, "class", LIMIT_PLAN_ID_BYTES, &class_id, err);
 	if (r != 0)
 		return r;
-	if (cgroup && !is_cgroup_path(cgroup))
+	if (cgroup && !plan_cgroup_valid(cgroup))
 		return err_set(err, -EINVAL, "cgroup: must be an absolute path without \"..\"");
 	container->name = xstrdup(name);
 	container->cid = copy_text(cid);

@@ -35,7 +35,7 @@ static inline struct object *world_object(json_t *json)
 	struct object *object = NULL;
 	struct err err = ERR_INIT;
 
-	if (object_from_json(json, &object, &err) < 0) {
+	if (object_from_manifest(json, &object, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
 		abort();
 	}

@@ -25,7 +25,7 @@ static void refuse(const char *text, int code, const char *sentence)
 	struct err err = ERR_INIT;
 
 	assert_non_null(json);
-	assert_int_equal(object_from_json(json, &object, &err), code);
+	assert_int_equal(object_from_manifest(json, &object, &err), code);
 	assert_string_equal(err.text, sentence);
 	assert_null(object);
 	json_decref(json);
@@ -119,12 +119,43 @@ static void names_that_would_leave_their_place_are_refused(void **state)
 	refuse("{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\":"
 	       "{\"name\": \"p\", \"namespace\": \"a/b\"}}",
 	       -EINVAL, "metadata.namespace: is not a namespace's name");
-	refuse("{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\":"
-	       "{\"name\": \"p\", \"namespace\": \"a\","
-	       "\"annotations\": {\"profiling.rubato.dev/cgroup\": \"x/../../y\"}}}",
-	       -EINVAL,
-	       "metadata.annotations.profiling.rubato.dev/cgroup: "
-	       "is not a path below the cgroup root");
+}
+
+#define POD_WITH_CGROUP(path)                                                                      \
+	"{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {\"name\": \"p\","              \
+	"\"namespace\": \"a\", \"annotations\": {\"profiling.rubato.dev/cgroup\": \"" path "\"}}}"
+
+static void a_cgroup_is_a_path_from_the_root_that_does_not_leave_it(void **state)
+{
+	static const char *const text[] = {
+		POD_WITH_CGROUP("x/../../y"), POD_WITH_CGROUP(".."), POD_WITH_CGROUP("/"),
+		POD_WITH_CGROUP("a//b"),      POD_WITH_CGROUP("a/"), POD_WITH_CGROUP("./a"),
+		POD_WITH_CGROUP("a\\u000ab"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(text); i++)
+		refuse(text[i], -EINVAL,
+		       "metadata.annotations.profiling.rubato.dev/cgroup: "
+		       "is not a path below the cgroup root");
+}
+
+/* Else whoever may make a pod could take any cgroup of its node. */
+static void a_cgroup_that_a_pod_of_the_api_server_names_is_not_looked_at(void **state)
+{
+	static const char *const text[] = { POD_WITH_CGROUP("system.slice"),
+					    POD_WITH_CGROUP("x/../../y") };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(text); i++) {
+		json_t *json = json_loads(text[i], 0, NULL);
+		struct object *object = NULL;
+
+		assert_int_equal(object_from_json(json, &object, NULL), 0);
+		assert_int_equal(object->pod.container_nr, 0);
+		object_free(object);
+		json_decref(json);
+	}
 }
 
 static void other_kinds_are_told_apart_from_wrong_ones(void **state)
@@ -166,7 +197,7 @@ static void a_pod_keeps_its_containers_ids_and_cgroups(void **state)
 	assert_int_equal(o->pod.container_nr, 3);
 	assert_string_equal(c[0].name, "aside");
 	assert_null(c[0].cid);
-	assert_string_equal(c[0].cgroup, "second");
+	assert_string_equal(c[0].cgroup, "/second");
 	assert_string_equal(c[1].name, "init");
 	assert_true(cid_is(c[1].cid, "ff"));
 	assert_null(c[1].cgroup);
@@ -216,6 +247,8 @@ int main(void)
 		cmocka_unit_test(names_that_would_leave_their_place_are_refused),
 		cmocka_unit_test(other_kinds_are_told_apart_from_wrong_ones),
 		cmocka_unit_test(a_pod_keeps_its_containers_ids_and_cgroups),
+		cmocka_unit_test(a_cgroup_is_a_path_from_the_root_that_does_not_leave_it),
+		cmocka_unit_test(a_cgroup_that_a_pod_of_the_api_server_names_is_not_looked_at),
 		cmocka_unit_test(what_a_manifest_lacks_is_derived_and_stable),
 		cmocka_unit_test(the_path_is_cut_out_of_a_sentence),
 	};

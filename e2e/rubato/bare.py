@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bare Debian 12 in a directory: what debootstrap makes, with no make, sudo, git or compiler, and this machine's kernel."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from . import scope
+from .daemons import REPO
+
+SUITE = "bookworm"
+TREE = "/root/rubato"  # where the checkout lies in it
+# The shell of a block stays in a mount namespace of its own, and the mounts go with it.
+_ENTER = """
+mount -t proc proc "$ROOT/proc"
+mount --rbind /sys "$ROOT/sys"
+mount --rbind /dev "$ROOT/dev"
+[ -z "$LONELY" ] || ip link set lo up
+exec chroot "$ROOT" /bin/bash -c 'cd "$0" && exec /bin/bash -e' """ + TREE
+
+
+class Missing(Exception):
+    """Says why there can be none."""
+
+
+def _sources():
+    """The files of the checkout that git knows or would take; without git, all but what is built."""
+    found = subprocess.run(["git", "-C", REPO, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                           capture_output=True, text=True, check=False)
+    if found.returncode == 0:
+        return [name for name in found.stdout.split("\0") if name and os.path.exists(os.path.join(REPO, name))]
+    return [os.path.relpath(os.path.join(at, name), REPO) for at, _, names in os.walk(REPO) for name in names
+            if not os.path.relpath(at, REPO).startswith(("build", ".git"))]
+
+
+class BareDebian:
+    def __init__(self):
+        if os.geteuid() != 0:
+            raise Missing("it needs root")
+        for tool in ("debootstrap", "unshare", "ip"):
+            if not shutil.which(tool):
+                raise Missing(f"it needs {tool}; try: make deps")
+        self.root = scope.temp_dir("rubato-bare-")
+        scope.on_exit(self.stop)
+        made = subprocess.run(["debootstrap", "--variant=minbase", SUITE, self.root], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if made.returncode:
+            raise Missing(f"Debian's packages cannot be had: {made.stdout.strip().splitlines()[-1]}")
+        with open(self.path("/etc/hosts"), "w", encoding="ascii") as hosts:  # debootstrap leaves that to the installer
+            hosts.write("127.0.0.1 localhost\n::1 localhost\n")
+        for name in _sources():
+            there = self.path(f"{TREE}/{name}")
+            os.makedirs(os.path.dirname(there), exist_ok=True)
+            shutil.copy2(os.path.join(REPO, name), there, follow_symlinks=False)
+
+    def path(self, inside):
+        return self.root + inside
+
+    def run(self, script, timeout_s, lonely=False, env=None):
+        """Run the text as a person's shell would, in the checkout, each command only if the one before went well.
+        `lonely`: without a network but loopback.  Returns (exit status, what it printed)."""
+        log = os.path.join(self.root, "root", "log")
+        argv = ["unshare", "--mount", *(["--net"] if lonely else []), "sh", "-ec", _ENTER]
+        env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "TERM": "dumb",
+               "ROOT": self.root, "LONELY": "1" if lonely else "", "LC_ALL": "C.UTF-8", **(env or {})}
+        with open(log, "w+", encoding="utf-8", errors="replace") as said:
+            shell = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=said, stderr=said, env=env, text=True)
+            try:
+                shell.communicate(script, timeout_s)
+            except subprocess.TimeoutExpired:
+                print(f"  after {timeout_s} s it still ran", flush=True)
+                self.stop()
+            said.seek(0)
+            return scope.end_process(shell), said.read()
+
+    def processes(self):
+        """The pids of all that runs in it."""
+        for name in os.listdir("/proc"):
+            try:
+                if name.isdigit() and os.readlink(f"/proc/{name}/root").rstrip("/") == self.root:
+                    yield int(name)
+            except OSError:
+                continue
+
+    def stop(self):
+        """End what still runs in it."""
+        for signum in (signal.SIGTERM, signal.SIGKILL):
+            for pid in list(self.processes()):
+                try:
+                    os.kill(pid, signum)
+                except ProcessLookupError:
+                    continue
+            end = time.monotonic() + 10
+            while list(self.processes()) and time.monotonic() < end:
+                time.sleep(0.1)
