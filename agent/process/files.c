@@ -16,6 +16,7 @@
 
 #include "agent/core/profile/profile.h"
 #include "lib/core/encode.h"
+#include "lib/core/sorted.h"
 #include "lib/core/utf8.h"
 
 #ifndef FUSE_SUPER_MAGIC
@@ -75,19 +76,20 @@ uint64_t files_refused(const struct files *files)
 	return files->refused;
 }
 
+static int compare_id(const void *key, const void *element)
+{
+	uint32_t id = *(const uint32_t *)key;
+	const struct file *file = *(struct file *const *)element;
+
+	return id < file->id ? -1 : id > file->id;
+}
+
 struct file *files_find(struct files *files, uint32_t id)
 {
-	size_t low = 0, high = files->nr;
+	struct file **found =
+		sorted_find(&id, files->file, files->nr, sizeof(*files->file), compare_id);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (files->file[middle]->id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < files->nr && files->file[low]->id == id ? files->file[low] : NULL;
+	return found ? *found : NULL;
 }
 
 static void closep(int *fd)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/core/profile/profile.h"
+#include "lib/core/sorted.h"
 
 #define LINES_MAX 70000 /* a process has 65,530 mappings unless the node's owner raised it */
 
@@ -105,19 +106,15 @@ void proc_maps_release(struct proc_maps *maps)
 	*maps = (struct proc_maps){ 0 };
 }
 
+static int compare_addr(const void *key, const void *element)
+{
+	const struct proc_mapping *mapping = element;
+	uint64_t addr = *(const uint64_t *)key;
+
+	return addr < mapping->start ? -1 : addr >= mapping->end;
+}
+
 const struct proc_mapping *proc_maps_find(const struct proc_maps *maps, uint64_t addr)
 {
-	size_t low = 0, high = maps->nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (maps->mapping[middle].end <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == maps->nr || maps->mapping[low].start > addr)
-		return NULL;
-	return &maps->mapping[low];
+	return sorted_find(&addr, maps->mapping, maps->nr, sizeof(*maps->mapping), compare_addr);
 }

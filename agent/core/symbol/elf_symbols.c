@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/core/sorted.h"
+
 #define CHUNK_SYMBOLS 1024
 #define CHUNK_SECTIONS 64
 /* A table may claim symbols that each cover every address: that much work and no more. */
@@ -28,20 +30,18 @@ static int read_section(const struct search *search, uint32_t index, Elf64_Shdr 
 			    offset + index * sizeof(*ret_section));
 }
 
+static int compare_vaddr(const void *key, const void *element)
+{
+	uint64_t vaddr = *(const uint64_t *)key, other = ((const struct elf_query *)element)->vaddr;
+
+	return vaddr < other ? -1 : vaddr > other;
+}
+
 /* Index of the first query at or after vaddr. */
 static size_t lower_bound(const struct search *search, uint64_t vaddr)
 {
-	size_t low = 0, high = search->nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (search->query[middle].vaddr < vaddr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return sorted_place(&vaddr, search->query, search->nr, sizeof(*search->query),
+			    compare_vaddr);
 }
 
 /* 0 = names no code. */

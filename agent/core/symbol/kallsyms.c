@@ -4,6 +4,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "lib/core/sorted.h"
 #include "lib/core/utf8.h"
 
 /* Text and modules lie within 2 GiB of each other on every architecture; the first line seen is in the text. */
@@ -53,11 +54,6 @@ void kallsyms_free(struct kallsyms *kallsyms)
 	for (size_t i = 0; i < kallsyms->block_nr; i++)
 		free(kallsyms->block[i].data);
 	free(kallsyms);
-}
-
-size_t kallsyms_nr(const struct kallsyms *kallsyms)
-{
-	return kallsyms->nr;
 }
 
 static size_t take_hex(const char *line, size_t len, uint64_t *ret_value)
@@ -212,23 +208,23 @@ bool kallsyms_finish(struct kallsyms *kallsyms)
 	return true;
 }
 
+/* What begins at the address itself is not after it. */
+static int compare_offset(const void *key, const void *element)
+{
+	return *(const uint64_t *)key >= ((const struct symbol *)element)->offset ? 1 : -1;
+}
+
 const char *kallsyms_find(struct kallsyms *kallsyms, uint64_t addr)
 {
-	size_t low = 0, high = kallsyms->nr;
 	uint64_t offset = addr - kallsyms->base;
+	size_t next;
 
 	if (addr < kallsyms->base || kallsyms->nr == 0)
 		return NULL;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (kallsyms->symbol[middle].offset <= offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == 0 ||
-	    (low == kallsyms->nr && offset - kallsyms->symbol[low - 1].offset > TAIL_BYTES))
+	next = sorted_place(&offset, kallsyms->symbol, kallsyms->nr, sizeof(*kallsyms->symbol),
+			    compare_offset);
+	if (next == 0 ||
+	    (next == kallsyms->nr && offset - kallsyms->symbol[next - 1].offset > TAIL_BYTES))
 		return NULL;
-	return read_name(kallsyms, kallsyms->symbol[low - 1].name & ~GLOBAL);
+	return read_name(kallsyms, kallsyms->symbol[next - 1].name & ~GLOBAL);
 }

@@ -25,6 +25,4 @@ bool kallsyms_finish(struct kallsyms *kallsyms);
 /* The function at `addr`, or NULL.  The string is valid until the next call. */
 const char *kallsyms_find(struct kallsyms *kallsyms, uint64_t addr);
 
-size_t kallsyms_nr(const struct kallsyms *kallsyms);
-
 #endif

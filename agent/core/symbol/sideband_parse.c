@@ -116,12 +116,3 @@ bool sideband_parse(const void *data, size_t len, struct sideband_event *ret_eve
 		*ret_event = event;
 	return good;
 }
-
-uint64_t sideband_time(const void *record, size_t len)
-{
-	uint64_t time = 0;
-
-	if (len >= sizeof(struct perf_event_header) + TRAILER)
-		memcpy(&time, (const char *)record + len - TRAILER, sizeof(time));
-	return time;
-}

@@ -36,7 +36,4 @@ struct sideband_event {
  * damaged. */
 must_check bool sideband_parse(const void *record, size_t len, struct sideband_event *ret_event);
 
-/* When it was written, by the event's clock; 0 if it is too short to say. */
-uint64_t sideband_time(const void *record, size_t len);
-
 #endif

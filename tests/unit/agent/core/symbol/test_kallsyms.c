@@ -37,8 +37,8 @@ static void the_function_at_or_before_an_address_names_it(void **state)
 
 	(void)state;
 	assert_true(kallsyms_finish(kallsyms));
-	assert_int_equal(kallsyms_nr(kallsyms), 3);
 	assert_string_equal(kallsyms_find(kallsyms, 0xffffffff81000000), "_stext");
+	assert_string_equal(kallsyms_find(kallsyms, 0xffffffff81000030), "_stext");
 	assert_string_equal(kallsyms_find(kallsyms, 0xffffffff8100003f), "_stext");
 	assert_string_equal(kallsyms_find(kallsyms, 0xffffffff81000040), "do_one");
 	assert_string_equal(kallsyms_find(kallsyms, 0xffffffffc0401010), "ext4_read [ext4]");
