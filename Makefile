@@ -29,7 +29,7 @@ below	= $(sort $(shell find $(1) -name '$(2)'))
 objs	= $(patsubst %.c,$(B)/%.o,$(call below,$(1),*.c))
 PROTO	:= $(patsubst proto/%.proto,$(B)/gen/proto/%.pb-c.o,$(wildcard proto/*.proto))
 LIB	:= $(call objs,lib) $(PROTO)
-KUBE	:= $(call objs,kube)
+KUBE	:= $(filter-out $(B)/kube/example/%,$(call objs,kube))
 CTL	:= $(call objs,controller)
 AGENT	:= $(call objs,agent)
 BPF	:= $(patsubst bpf/%.bpf.c,$(B)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
@@ -52,6 +52,11 @@ all: $(B)/rubato-controller $(B)/rubato-agent
 $(B)/rubato-controller: $(CTL) $(KUBE) $(LIB)
 $(B)/rubato-agent: $(AGENT) $(LIB)
 $(B)/rubato-controller $(B)/rubato-agent:
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) -Wl,--as-needed $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# kube/README.md shows it.
+$(B)/kube/example/%: $(B)/kube/example/%.o $(KUBE) $(LIB)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) -Wl,--as-needed $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -81,7 +86,7 @@ $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(*)_bpf > $@.tmp && sed 's,return err;,& /* NOLINT: the analyzer sees a leak where libbpf frees */,' $@.tmp > $@ && rm $@.tmp
 
-check: $(UNIT) $(B)/rubato-controller $(B)/rubato-agent
+check: $(UNIT) $(B)/rubato-controller $(B)/rubato-agent $(B)/kube/example/follow_pods
 	$(Q)tests/check-docs.py $(B)/rubato-controller $(B)/rubato-agent
 	$(Q)tests/run-unit.sh $(UNIT)
 fuzz: $(FUZZ)

@@ -2,14 +2,19 @@
 #ifndef KUBE_HTTP_H
 #define KUBE_HTTP_H
 
-/* Requests to the Kubernetes API, on the loop.
+/* Requests to the Kubernetes API, on the loop: one of these for a program.
  *
  * A unary request is answered whole, within 30 s a try.  429 and 5xx with Retry-After are tried again, up to 10
- * times, and 401 once with a fresh credential.  Requests are spread by a token bucket (20 a second, 40 at once),
- * except exempt ones.  A stream has a connection of its own and is handed over piece by piece; its
- * status, retries and time are the caller's.  A dead connection is found within 30 s.
- * Warning headers are logged, once per text.
- */
+ * times, and 401 once with a fresh credential.  Requests are spread by a token bucket (20 a second, 40 at once), except
+ * exempt ones.  A stream has a connection of its own and is handed over piece by piece; its status, retries and time are
+ * the caller's (reflector/reflector.h is one).  A dead connection is found within 30 s.  Warning headers are logged, once
+ * per text.
+ *
+ * Credentials are kept fresh: files are read again every minute (CA and certificate every five) and after whatever may
+ * be their fault, exec plugins are run when what they gave expires.  A proxy is the kubeconfig's, or that of
+ * $HTTPS_PROXY, $HTTP_PROXY and $NO_PROXY.
+ *
+ * Life: kube_http_new(); requests; kube_http_close(), when nobody needs it any more; then the loop until it is empty. */
 
 #include "kube/core/config/kubeconfig.h"
 #include "kube/request.h"

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-DOCS = ["README.md", "CONTRIBUTING.md", *sorted(glob.glob("docs/*.md"))]
+DOCS = ["README.md", "CONTRIBUTING.md", "kube/README.md", *sorted(glob.glob("docs/*.md"))]
 
 
 def read(*paths):
@@ -100,8 +100,15 @@ def check_links():
                 yield f"{path}: {there} has no heading for #{anchor}"
 
 
+def check_example():
+    """The README's program is the one that is linked."""
+    source = read("kube/example/follow_pods.c").split("\n", 1)[1]
+    if f"```c\n{source}```" not in read("kube/README.md"):
+        yield "kube/README.md: its example is not kube/example/follow_pods.c"
+
+
 def main():
-    complaints = [*check_metrics(), *check_reasons(), *check_links()]
+    complaints = [*check_metrics(), *check_reasons(), *check_links(), *check_example()]
     for program in sys.argv[1:]:
         complaints += check_options(program)
     print("".join(f"{line}\n" for line in complaints), end="", file=sys.stderr)

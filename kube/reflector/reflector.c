@@ -64,7 +64,8 @@ void reflector_swept(struct reflector *reflector)
 	reflector->last_err = (struct err)ERR_INIT;
 	log_info("resource is in sync", LOG_STR("path", reflector->options.resource->path),
 		 LOG_STR("version", reflector->state.resource_version));
-	reflector->options.events->synced(reflector->options.ctx);
+	if (reflector->options.events->synced)
+		reflector->options.events->synced(reflector->options.ctx);
 }
 
 static void count(struct metric *metric)

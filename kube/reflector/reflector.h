@@ -32,6 +32,7 @@ struct reflector_resource {
 	const char *forbidden_hint, *missing_hint;
 };
 
+/* sweep, settled and synced may be NULL: they are not needed. */
 struct reflector_events {
 	/* This is how the object is now.  Borrowed, as are all texts. */
 	void (*put)(void *ctx, json_t *object);

@@ -108,17 +108,23 @@ static bool read_one(struct reflector *reflector)
 	return reflector->state.now != WATCH_ASK_NOTHING && read_line(reflector);
 }
 
+/* Some of what did not come. */
+static void sweep(struct reflector *reflector)
+{
+	const struct reflector_events *events = reflector->options.events;
+	bool begins = !reflector->swept_some;
+
+	reflector->swept_some = true;
+	if (!events->sweep || events->sweep(reflector->options.ctx, &reflector->seen, begins))
+		reflector_swept(reflector);
+}
+
 /* Returns false when nothing is left to do with what is there. */
 static bool do_one(struct reflector *reflector)
 {
-	bool begins;
-
 	if (!reflector->sweeping)
 		return read_one(reflector);
-	begins = !reflector->swept_some;
-	reflector->swept_some = true;
-	if (reflector->options.events->sweep(reflector->options.ctx, &reflector->seen, begins))
-		reflector_swept(reflector);
+	sweep(reflector);
 	return true;
 }
 
@@ -137,6 +143,7 @@ void reflector_drain(struct reflector *reflector)
 		kube_call_pause(reflector->call, more);
 	if (reflector->changed && !reflector->syncing) {
 		reflector->changed = false;
-		reflector->options.events->settled(reflector->options.ctx);
+		if (reflector->options.events->settled)
+			reflector->options.events->settled(reflector->options.ctx);
 	}
 }

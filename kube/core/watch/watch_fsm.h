@@ -9,6 +9,10 @@
  * where the last one ended.  An object goes to the store when it comes; a sync counts which came, and at
  * its end those that did not are removed (`commit`), so that a sync which breaks off removes nothing.
  *
+ * Where it is from: client-go's reflector and its issues; KEP-3157 (streaming lists: any error of one falls back to a
+ * list), KEP-365 (pages; one that has expired is followed by the whole list), KEP-5504 (versions of one resource are
+ * ordered).  A version is kept only of what comes in order, that is, not of the objects a stream begins with.
+ *
  * The caller keeps what a step says: first `cancel`, then the store, then credentials, then one request
  * or one wait.  Anything that still comes of a request that has been cancelled is not told.
  */
