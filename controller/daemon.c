@@ -68,6 +68,21 @@ static void raise_file_limit(void)
 			 LOG_UINT("limit", limit.rlim_cur));
 }
 
+static void set_plan(void *hub, const char *node, struct plan *plan, enum hub_lane lane)
+{
+	hub_set_plan(hub, node, plan, lane);
+}
+
+static void drop_node(void *hub, const char *node)
+{
+	hub_drop_node(hub, node);
+}
+
+static bool node_get(void *hub, const char *node, struct hub_node *ret_node)
+{
+	return hub_node_get(hub, node, ret_node);
+}
+
 static int start_hub(struct daemon *daemon, struct err *err)
 {
 	const struct settings *settings = daemon->settings;
@@ -83,12 +98,17 @@ static int start_hub(struct daemon *daemon, struct err *err)
 		.wait = daemon->kube != NULL,
 		.metrics = daemon->metrics,
 	};
-	int r = hub_new(&daemon->loop, &options, &reconcile_hub_events, daemon->reconcile,
-			&daemon->hub, err);
+	static const struct hub_events events = { .node_changed = reconcile_node_changed };
+	struct plan_sink plans = { .set_plan = set_plan,
+				   .drop_node = drop_node,
+				   .node_get = node_get };
+	int r = hub_new(&daemon->loop, &options, &events, daemon->reconcile, &daemon->hub, err);
 
-	if (r == 0)
-		reconcile_set_hub(daemon->reconcile, daemon->hub);
-	return r;
+	if (r < 0)
+		return r;
+	plans.ctx = daemon->hub;
+	reconcile_set_plan_sink(daemon->reconcile, &plans);
+	return 0;
 }
 
 /* Where statuses are kept. */

@@ -24,7 +24,8 @@ struct kube_identity_options {
 	const char *account;
 };
 
-/* `http` and `store` (pods and nodes as they are known now) must outlive kube_identity_close().  -EINVAL when the account is not one. */
+/* `http` and `store` (pods and nodes as they are known now) must outlive kube_identity_close().  -EINVAL when the
+ * account is not one. */
 must_check int kube_identity_new(struct kube_http *http, const struct store *store,
 				 const struct kube_identity_options *options,
 				 struct kube_identity **ret_kube, struct err *err);

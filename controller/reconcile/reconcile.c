@@ -38,7 +38,7 @@ const json_t *reconcile_stored_status(const struct reconcile *reconcile,
 
 /* --- what the agents say --- */
 
-static void on_node_changed(void *ctx, const char *node)
+void reconcile_node_changed(void *ctx, const char *node)
 {
 	struct reconcile *reconcile = ctx;
 
@@ -47,16 +47,25 @@ static void on_node_changed(void *ctx, const char *node)
 		reconcile_status_all(reconcile);
 }
 
-const struct hub_events reconcile_hub_events = { .node_changed = on_node_changed };
+struct hub_node reconcile_node(const struct reconcile *reconcile, const char *node)
+{
+	const struct plan_sink *plans = &reconcile->plans;
+	struct hub_node state = { .state = HUB_ABSENT, .error = "" };
+
+	if (!plans->node_get || !plans->node_get(plans->ctx, node, &state))
+		state = (struct hub_node){ .node = node, .state = HUB_ABSENT, .error = "" };
+	return state;
+}
 
 /* --- a run --- */
 
 static void want(struct reconcile *reconcile, const char *node, struct compile_result *result)
 {
+	const struct plan_sink *plans = &reconcile->plans;
 	struct hub_node state;
 
-	hub_set_plan(reconcile->hub, node, &result->plan, result->lane);
-	if (hub_node_get(reconcile->hub, node, &state))
+	plans->set_plan(plans->ctx, node, &result->plan, result->lane);
+	if (plans->node_get(plans->ctx, node, &state))
 		compiler_sent(reconcile->compiler, node, state.wanted_seq);
 }
 
@@ -66,8 +75,8 @@ static void compile_one(struct reconcile *reconcile, const char *dirty, int64_t 
 	cleanup(freep) char *node = xstrdup(dirty);
 
 	if (!store_has_node(reconcile->store, node)) {
-		if (reconcile->hub)
-			hub_drop_node(reconcile->hub, node);
+		if (reconcile->plans.drop_node)
+			reconcile->plans.drop_node(reconcile->plans.ctx, node);
 		compiler_forget(reconcile->compiler, node);
 		return;
 	}
@@ -76,7 +85,7 @@ static void compile_one(struct reconcile *reconcile, const char *dirty, int64_t 
 		log_warn("node has more pods or containers than a plan holds, the rest gets the "
 			 "default",
 			 LOG_STR("node", node), LOG_UINT("left_out", result.left_out));
-	if (reconcile->hub)
+	if (reconcile->plans.set_plan)
 		want(reconcile, node, &result);
 	plan_release(&result.plan);
 }
@@ -193,14 +202,8 @@ static void count_agents(void *ctx)
 	struct reconcile *reconcile = ctx;
 	size_t nr[ARRAY_SIZE(state)] = { 0 };
 
-	for (size_t i = 0; i < store_node_nr(reconcile->store); i++) {
-		struct hub_node node = { .state = HUB_ABSENT };
-
-		if (reconcile->hub)
-			(void)!hub_node_get(reconcile->hub, store_node_name(reconcile->store, i),
-					    &node);
-		nr[node.state]++;
-	}
+	for (size_t i = 0; i < store_node_nr(reconcile->store); i++)
+		nr[reconcile_node(reconcile, store_node_name(reconcile->store, i)).state]++;
 	for (size_t i = 0; i < ARRAY_SIZE(state); i++)
 		metric_set(metrics_gauge(reconcile->metrics, "rubato_controller_agents",
 					 "Nodes by what their agent does with the plan of now.",
@@ -261,9 +264,9 @@ struct reconcile *reconcile_new(struct uv_loop_s *loop, const struct compile_opt
 	return reconcile;
 }
 
-void reconcile_set_hub(struct reconcile *reconcile, struct hub *hub)
+void reconcile_set_plan_sink(struct reconcile *reconcile, const struct plan_sink *sink)
 {
-	reconcile->hub = hub;
+	reconcile->plans = *sink;
 }
 
 static void on_closed(uv_handle_t *handle)

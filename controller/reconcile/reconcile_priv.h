@@ -5,6 +5,7 @@
 /* Between reconcile.c (store -> plans, life), reconcile_source.c (source -> store), reconcile_clocks.c (of
  * boosts) and reconcile_status.c (-> statuses). */
 
+#include "controller/core/compile/compile.h"
 #include "controller/core/status/status.h"
 #include "controller/core/status/tracked.h"
 #include "controller/core/store/store.h"
@@ -23,7 +24,7 @@ struct reconcile {
 	void (*note)(void *ctx, enum policy_event event, const struct object *object,
 		     const char *text); /* NULL = nobody listens */
 	void *note_ctx;
-	struct hub *hub; /* NULL = nobody to send to */
+	struct plan_sink plans; /* all zeros = nobody to send to */
 	struct tracked_table tracked;
 	char boot_id[BOOT_ID_MAX];
 	uv_timer_t run_timer, status_timer;
@@ -80,6 +81,9 @@ void reconcile_count_end(struct reconcile *reconcile, struct tracked *item, enum
 
 /* Storing failed or works again. */
 void reconcile_stored(struct reconcile *reconcile, int r, const struct err *err);
+
+/* What its agent does with the plan; absent when nobody knows. */
+struct hub_node reconcile_node(const struct reconcile *reconcile, const char *node);
 
 /* What is stored as its status, or NULL; borrowed. */
 const json_t *reconcile_stored_status(const struct reconcile *reconcile,

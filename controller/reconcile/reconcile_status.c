@@ -74,10 +74,8 @@ static void count_agents_of(const struct reconcile *reconcile, const struct trac
 	uint64_t seq;
 
 	while (compiler_policy_node(reconcile->compiler, item->ns, item->name, &pos, &node, &seq)) {
-		struct hub_node state = { .state = HUB_ABSENT, .error = "" };
+		struct hub_node state = reconcile_node(reconcile, node);
 
-		if (reconcile->hub)
-			(void)!hub_node_get(reconcile->hub, node, &state);
 		/* What it has yet to confirm is of other namespaces. */
 		if (state.state == HUB_PENDING && state.applied_seq >= seq)
 			state.state = HUB_APPLIED;

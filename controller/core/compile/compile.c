@@ -320,7 +320,8 @@ void compiler_compile(struct compiler *compiler, const struct store *store, cons
 
 	*ret_result = (struct compile_result){ 0 };
 	make_parts(compiler, node, store, now_ns);
-	parts_join(node->part, node->part_nr, store, node->name, ret_result);
+	ret_result->left_out =
+		parts_join(node->part, node->part_nr, store, node->name, &ret_result->plan);
 	choose_lane(node, ret_result);
 	node->dirty = false;
 	while (compiler->cursor < compiler->node_nr && !compiler->node[compiler->cursor]->dirty)

@@ -2,52 +2,42 @@
 #ifndef CONTROLLER_CORE_COMPILE_COMPILE_H
 #define CONTROLLER_CORE_COMPILE_COMPILE_H
 
-/* Store + now -> the plan of one node (lib/core/plan/plan.h).  Pure.
+/* Store + now -> the plan of one node (lib/core/plan/plan.h).
  *
- * The compiler keeps one part per (namespace, node) and makes again only those that a change
- *touched or in which a boost has ended; what comes out equals compile_node() from scratch.  A pass
- *of the controller is:
+ * The compiler keeps one part per (namespace, node) and makes again only those that a change touched or in which a boost
+ * has ended; what comes out equals compile_node() from scratch.  A pass of the controller is:
  *
  *	touch = store_apply(...);  compiler_touch(compiler, store, &touch);	for every change
  *	compiler_advance(compiler, now_ns);
  *	while ((node = compiler_next_dirty(compiler)))
- *		compiler_compile(compiler, store, node, now_ns, &result);	result.plan ->
- *hub_set_plan() timer at compiler_next_end(compiler);
+ *		compiler_compile(compiler, store, node, now_ns, &result);	result.plan -> hub_set_plan()
+ *	timer at compiler_next_end(compiler);
  *
- * Classes: "" the node's default, "NS" containers that no selecting policy in force matches,
- *"NS/HASH" those that the set of selecting policies behind HASH matches (a SHA-256 of their names).
- *A rate edit changes a class and no target. Only classes that something is bound to are in the
- *plan, and "".
+ * Classes: "" the node's default; "NS" containers that no selecting policy in force matches; "NS/HASH" those that the set
+ * of selecting policies behind HASH matches (a SHA-256 of their names).  A rate edit changes a class and no target.  Only
+ * classes that something is bound to are in the plan, and "".
  *
- * Steps: the ends of the boosts in order; a step that equals the next one is left out.  Beyond
- *LIMIT_PLAN_STEPS the chain jumps to its last step: without a controller such boosts end early,
- *never late.
+ * Steps: the ends of the boosts in order; a step that equals the next one is left out.  Beyond LIMIT_PLAN_STEPS the chain
+ * jumps to its last step: without a controller such boosts end early, never late.
  *
- * No target: pods without a node, and pods that are done.  A pod being deleted still runs, hence is
- *one.
+ * No target: pods without a node, and pods that are done.  A pod being deleted still runs, hence is one.
  */
 
-#include "controller/core/compile/effective.h"
+#include "controller/core/compile/compile_options.h"
+#include "controller/core/compile/summary.h"
 #include "controller/core/session/lane.h"
 #include "controller/core/store/store.h"
 #include "lib/core/plan/plan.h"
 
 struct compiler;
 
-struct compile_options {
-	const char *const
-		*label; /* pod labels passed on to profiles, <= LIMIT_PLAN_LABELS; copied */
-	size_t label_nr;
-};
-
 struct compile_result {
 	struct plan plan;   /* the caller's to release (or hand to hub_set_plan()) */
 	enum hub_lane lane; /* how soon, against the plan last compiled for the node */
-	size_t left_out; /* pods and containers beyond the plan's limits; they get the default class
-			  */
+	size_t left_out; /* pods and containers beyond the plan's limits; they get the default class */
 };
 
-/* `options` may be NULL. */
+/* `options` is copied; it may be NULL. */
 struct compiler *compiler_new(const struct compile_options *options);
 void compiler_free(struct compiler *compiler);
 
@@ -60,13 +50,11 @@ void compiler_advance(struct compiler *compiler, int64_t now_ns);
 /* When the next boost that some plan holds ends (CLOCK_BOOTTIME), or INT64_MAX. */
 int64_t compiler_next_end(const struct compiler *compiler);
 
-/* A node whose plan may have changed, or NULL.  Valid until the compiler is called again.  A node
- * that the store does not have any more (store_has_node()) comes up too: hub_drop_node() it and
- * compiler_forget() it. */
+/* A node whose plan may have changed, or NULL.  Valid until the compiler is called again.  A node that the store does not
+ * have any more (store_has_node()) comes up too: hub_drop_node() it and compiler_forget() it. */
 const char *compiler_next_dirty(const struct compiler *compiler);
 
-/* The plan of `node`, which is no longer dirty.  `node` may be what compiler_next_dirty() returned.
- */
+/* The plan of `node`, which is no longer dirty.  `node` may be what compiler_next_dirty() returned. */
 void compiler_compile(struct compiler *compiler, const struct store *store, const char *node,
 		      int64_t now_ns, struct compile_result *ret_result);
 void compiler_forget(struct compiler *compiler, const char *node);
@@ -78,20 +66,7 @@ void compiler_sent(struct compiler *compiler, const char *node, uint64_t seq);
 void compile_node(const struct store *store, const struct compile_options *options,
 		  const char *node, int64_t now_ns, struct compile_result *ret_result);
 
-/* What came of one policy, over all nodes, as of the last compilation.  Names are copies. */
-struct policy_summary {
-	size_t pods, nodes; /* that it selects, in force or not; running pods only */
-	uint32_t rate_hz;   /* the highest effective rate among their containers that it selects */
-	bool in_force;	    /* neither deleting nor waiting nor expired, somewhere */
-	bool has_part;	    /* it decides something somewhere */
-	char winner[LIMIT_NAME_BYTES + 1]; /* who decided instead, first by name; "" = nobody */
-	bool clamped;			   /* something it decided was clamped */
-	uint32_t rate_from_hz, rate_to_hz; /* equal = rate not clamped */
-	uint32_t caps_lost;		   /* capability bits taken away */
-	char clamped_by[LIMIT_NAME_BYTES +
-			1]; /* ClusterProfilingPolicy, of the rate if that was clamped */
-};
-
+/* What came of one policy, over all nodes, as of the last compilation. */
 void compiler_summary(const struct compiler *compiler, const char *ns, const char *policy,
 		      struct policy_summary *ret_summary);
 

@@ -78,8 +78,9 @@ static void move_boosts(struct plan *plan, struct plan *from)
 	from->boost_nr = 0;
 }
 
-static void add_parts(struct part *const *parts, size_t part_nr, struct compile_result *result)
+static size_t add_parts(struct part *const *parts, size_t part_nr, struct plan *plan)
 {
+	size_t left_out = 0;
 	size_t bytes = (size_t)LIMIT_PLAN_BYTES / 4; /* what is not a target */
 
 	for (size_t i = 0; i < part_nr; i++) {
@@ -87,27 +88,32 @@ static void add_parts(struct part *const *parts, size_t part_nr, struct compile_
 		size_t part_bytes = targets_bytes(part);
 		struct plan copy;
 
-		if (result->plan.cls_nr + part->cls_nr > LIMIT_PLAN_CLASSES ||
-		    result->plan.target_nr + part->target_nr > LIMIT_PLAN_TARGETS ||
+		if (plan->cls_nr + part->cls_nr > LIMIT_PLAN_CLASSES ||
+		    plan->target_nr + part->target_nr > LIMIT_PLAN_TARGETS ||
 		    bytes + part_bytes > (size_t)LIMIT_PLAN_BYTES) {
-			result->left_out += part->target_nr;
+			left_out += part->target_nr;
 			continue;
 		}
 		bytes += part_bytes;
 		plan_copy(&copy, part);
-		move_classes(&result->plan, &copy);
-		move_targets(&result->plan, &copy);
-		move_boosts(&result->plan, &copy);
+		move_classes(plan, &copy);
+		move_targets(plan, &copy);
+		move_boosts(plan, &copy);
 		plan_release(&copy);
 	}
+	return left_out;
 }
 
-void parts_join(struct part *const *part, size_t part_nr, const struct store *store,
-		const char *node, struct compile_result *result)
+size_t parts_join(struct part *const *part, size_t part_nr, const struct store *store,
+		  const char *node, struct plan *ret_plan)
 {
-	add_default_class(&result->plan, store, node);
-	add_parts(part, part_nr, result);
-	plan_normalize(&result->plan);
+	size_t left_out;
+
+	*ret_plan = (struct plan){ 0 };
+	add_default_class(ret_plan, store, node);
+	left_out = add_parts(part, part_nr, ret_plan);
+	plan_normalize(ret_plan);
+	return left_out;
 }
 
 /* --- how soon --- */

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/core/object/cid.h"
 #include "lib/core/encode.h"
+#include "lib/core/limits.h"
 
 /* What a class came to; index as in plan.cls. */
 struct outcome {
@@ -99,46 +101,6 @@ static size_t get_class(struct maker *maker, const struct object *pod, const cha
 
 /* --- what policies came to --- */
 
-static void copy_name(char *dst, const char *name)
-{
-	snprintf(dst, LIMIT_NAME_BYTES + 1, "%s", name);
-}
-
-static void keep_first(char *name, const char *other)
-{
-	if (*other && (!*name || strcmp(other, name) < 0))
-		copy_name(name, other);
-}
-
-static void keep_clamp(struct policy_summary *sum, const struct policy_summary *other)
-{
-	bool rate = other->rate_to_hz < other->rate_from_hz;
-	bool had_rate = sum->rate_to_hz < sum->rate_from_hz;
-
-	if (!other->clamped)
-		return;
-	sum->caps_lost |= other->caps_lost;
-	if (!sum->clamped || (rate && (!had_rate || other->rate_to_hz < sum->rate_to_hz))) {
-		copy_name(sum->clamped_by, other->clamped_by);
-		sum->rate_from_hz = other->rate_from_hz;
-		sum->rate_to_hz = other->rate_to_hz;
-	} else if (rate == had_rate && (!rate || other->rate_to_hz == sum->rate_to_hz)) {
-		keep_first(sum->clamped_by, other->clamped_by);
-	}
-	sum->clamped = true;
-}
-
-void summary_add(struct policy_summary *sum, const struct policy_summary *summary)
-{
-	sum->pods += summary->pods;
-	sum->nodes += summary->nodes;
-	sum->rate_hz = MAX(sum->rate_hz, summary->rate_hz);
-	sum->in_force |= summary->in_force;
-	sum->has_part |= summary->has_part;
-	keep_first(sum->winner, summary->winner);
-	keep_clamp(sum, summary);
-}
-
 /* What a limit took from what the policy itself asks for. */
 static void tell_clamp(const struct object *object, const struct effective *e,
 		       struct policy_summary *ret_summary)
@@ -148,13 +110,13 @@ static void tell_clamp(const struct object *object, const struct effective *e,
 	if (e->caps_clamped_by && lost) {
 		ret_summary->clamped = true;
 		ret_summary->caps_lost = lost;
-		copy_name(ret_summary->clamped_by, e->caps_clamped_by->name);
+		summary_set_name(ret_summary->clamped_by, e->caps_clamped_by->name);
 	}
 	if (e->rate_by == object && e->rate_clamped_by) {
 		ret_summary->clamped = true;
 		ret_summary->rate_from_hz = e->wanted.rate_hz;
 		ret_summary->rate_to_hz = e->setting.rate_hz;
-		copy_name(ret_summary->clamped_by, e->rate_clamped_by->name);
+		summary_set_name(ret_summary->clamped_by, e->rate_clamped_by->name);
 	}
 }
 
@@ -177,7 +139,7 @@ static void tell(const struct object *object, const struct outcome *outcome,
 	}
 	winner = object->policy.has_rate ? e->rate_by : e->caps_continuous_by;
 	if (winner)
-		copy_name(ret_summary->winner, winner->name);
+		summary_set_name(ret_summary->winner, winner->name);
 }
 
 /* `container` NULL = the pod as a whole. */

@@ -5,7 +5,12 @@
 /* The part of a node's plan that one namespace makes up, and what each policy of the namespace came to in
  * it.  compile.c keeps parts and puts plans together from them. */
 
-#include "controller/core/compile/compile.h"
+#include "controller/core/compile/compile_options.h"
+#include "controller/core/compile/effective.h"
+#include "controller/core/compile/summary.h"
+#include "controller/core/session/lane.h"
+#include "controller/core/store/store.h"
+#include "lib/core/plan/plan.h"
 
 struct policy_tally {
 	char *policy;
@@ -32,9 +37,6 @@ void part_clear(struct part *part);
 
 const struct policy_tally *part_find_tally(const struct part *part, const char *policy);
 
-/* Join what two parts say of a policy. */
-void summary_add(struct policy_summary *sum, const struct policy_summary *summary);
-
 /* The steps of a class on which the policies `matching`, in rank, act (compile.h).  The boosts they name are
  * added to plan->boost. */
 void class_make_steps(struct plan *plan, struct plan_class *cls, const struct ranked *matching,
@@ -42,9 +44,10 @@ void class_make_steps(struct plan *plan, struct plan_class *cls, const struct ra
 
 /* --- compile_join.c --- */
 
-/* The plan of a node: its default class and copies of its parts, as far as the limits of a plan allow. */
-void parts_join(struct part *const *part, size_t part_nr, const struct store *store,
-		const char *node, struct compile_result *result);
+/* The plan of a node: its default class and copies of its parts, as far as the limits of a plan allow.  Returns how
+ * many pods are beyond them. */
+size_t parts_join(struct part *const *part, size_t part_nr, const struct store *store,
+		  const char *node, struct plan *ret_plan);
 
 /* How soon `to` shall follow `from`, by their classes and boosts; neither has targets. */
 enum hub_lane plan_lane(const struct plan *from, const struct plan *to);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/core/plan/caps.h"
+
 static bool narrows(const struct object *object)
 {
 	if (object->kind == OBJECT_POLICY)

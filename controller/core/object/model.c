@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "controller/core/object/fields.h"
-#include "controller/core/object/model_read.h"
 #include "lib/core/encode.h"
+#include "lib/core/limits.h"
 #include "lib/core/rfc3339.h"
 
 struct kind {

@@ -2,44 +2,34 @@
 #ifndef CONTROLLER_CORE_OBJECT_MODEL_H
 #define CONTROLLER_CORE_OBJECT_MODEL_H
 
-/* The Kubernetes objects the controller looks at, from the JSON that the API server (or a manifest)
- *gives.
+/* The Kubernetes objects the controller looks at, from the JSON that the API server (or a manifest) gives.
  *
- * Our two kinds are read strictly: unknown fields, wrong types and values out of bounds are errors,
- *with or without an API server before us.  Namespace, Node and Pod are read leniently and keep only
- *what we use.
+ * Our two kinds are read strictly (policy.h).  Namespace, Node and Pod are read leniently and keep only what we use.
  *
  * Errors.  Every sentence begins with the path of the field, then ": ":
  *	spec.sampleRateHz: 5000 is not in 0..200
- *	spec.selector.matchExpressions[1].operator: "Like" is not one of In, NotIn, Exists,
- *DoesNotExist spec.samplerate: is not a field; did you mean sampleRateHz? object_error_path() cuts
- *the path out, so that a source can find its line.
+ *	spec.selector.matchExpressions[1].operator: "Like" is not one of In, NotIn, Exists, DoesNotExist
+ *	spec.samplerate: is not a field; did you mean sampleRateHz?
+ * object_error_path() cuts the path out, so that a source can find its line.
  *
  * What manifests may lack and the API server always sets:
- *	metadata.generation		a number derived from the spec's content: another spec,
- *another generation metadata.creationTimestamp	0, the oldest
- *	metadata.uid			a number derived from kind, namespace and name, in the form
- *of a UUID, stable status.phase of a Pod		Running status.containerStatuses
- *container names come from spec.containers
+ *	metadata.generation		a number derived from the spec's content: another spec, another generation
+ *	metadata.creationTimestamp	0, the oldest
+ *	metadata.uid			a number derived from kind, namespace and name, in the form of a UUID, stable
+ *	status.phase of a Pod		Running
+ *	status.containerStatuses	container names come from spec.containers
  */
 
-#include "controller/core/object/cid.h"
-#include "controller/core/object/clock.h"
-#include "controller/core/object/selector.h"
+#include "controller/core/object/pod.h"
+#include "controller/core/object/policy.h"
 #include "kube/core/watch/json_pick.h"
 #include "lib/core/base.h"
 #include "lib/core/err.h"
-#include "lib/core/limits.h"
-#include "lib/core/plan/caps.h"
 
 #include <jansson.h>
 
 #define PROFILING_GROUP "profiling.rubato.dev"
 #define PROFILING_API_VERSION PROFILING_GROUP "/v1alpha1"
-/* Of a pod in a manifest (object_from_manifest()): its containers' cgroups by their paths from the cgroup root, for
- * pods without a kubelet. */
-#define ANNOTATION_CGROUP PROFILING_GROUP "/cgroup" /* of the only (or first) container */
-#define ANNOTATION_CGROUP_OF ANNOTATION_CGROUP "."  /* + container name */
 
 enum object_kind {
 	OBJECT_POLICY,	       /* ProfilingPolicy */
@@ -49,41 +39,6 @@ enum object_kind {
 	OBJECT_POD,
 };
 #define OBJECT_KIND_NR (OBJECT_POD + 1)
-
-struct policy {
-	bool has_rate;	     /* absent is never 0 */
-	uint32_t rate_hz;    /* 0..LIMIT_SAMPLE_RATE_HZ */
-	int64_t duration_ns; /* 0 = continuous, else a boost */
-	struct selector selector;
-	char **container; /* names, sorted; none = all */
-	size_t container_nr;
-	uint32_t add, drop;	  /* enum cap bits, disjoint; both 0 = inherits */
-	char *reason;		  /* NULL = none */
-	struct boost_clock clock; /* not from JSON: the run of the boost, kept by the store */
-};
-
-struct cluster_policy {
-	struct selector ns_selector, node_selector;
-	bool has_rate, has_caps; /* defaults */
-	uint32_t rate_hz, caps;
-	bool has_max_rate, has_max_continuous, has_allowed; /* limits */
-	uint32_t max_rate_hz, max_continuous_hz, allowed;
-	int64_t max_duration_ns; /* 0 = no limit */
-};
-
-struct pod_container {
-	char *name;
-	uint8_t *cid; /* container id without its scheme, packed (cid.h); NULL = not known yet */
-	char *cgroup; /* path below the cgroup root; NULL = the agent finds it by cid */
-};
-
-struct pod {
-	char *node;			 /* NULL = not scheduled */
-	char *service;			 /* from an annotation; NULL = none */
-	struct pod_container *container; /* sorted by name; init and ephemeral ones too */
-	size_t container_nr;
-	bool done; /* Succeeded or Failed: runs no more */
-};
 
 struct object {
 	enum object_kind kind;
@@ -117,8 +72,7 @@ must_check int object_from_manifest(const json_t *json, struct object **ret_obje
 				    struct err *err);
 
 /* Of an object that object_from_json() refused: kind, names, uid, generation and whether it is being deleted,
- * nothing else.  Longer names than it takes are all right.  -EINVAL when even these are not what the API server
- * gives. */
+ * nothing else.  Names may be longer than there.  -EINVAL when even these are not what the API server gives. */
 must_check int object_outline(const json_t *json, enum object_kind kind,
 			      struct object **ret_object);
 
@@ -134,16 +88,5 @@ static inline void object_freep(struct object **object)
 
 /* The path that an error of object_from_json() begins with; "" when it begins with none. */
 void object_error_path(const struct err *err, char *ret_path, size_t size);
-
-static inline bool policy_is_boost(const struct policy *policy)
-{
-	return policy->duration_ns > 0;
-}
-
-/* Does it single out pods or containers?  Such policies rank before those that do not. */
-static inline bool policy_selects(const struct policy *policy)
-{
-	return selector_narrows(&policy->selector) || policy->container_nr > 0;
-}
 
 #endif

@@ -3,8 +3,8 @@
 
 #include "kube/core/watch/watch_read.h"
 
-/* Lists of names, one beside the other as in the objects.  What the readers of model.c, model_pod.c and watch_read.c ask
- * for must be in them; test_json_pick reads objects both ways. */
+/* Lists of names, one beside the other as in the objects.  What the readers of model.c, pod.c and watch_read.c ask for
+ * must be in them; test_json_pick reads objects both ways. */
 
 #define END                                                                                        \
 	{                                                                                          \

@@ -5,6 +5,7 @@
 
 #include "controller/core/object/cid.h"
 #include "lib/core/json.h"
+#include "lib/core/plan/caps.h"
 
 static void set(json_t *to, const char *key, json_t *value)
 {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/core/plan/caps.h"
 #include "lib/core/rfc3339.h"
 #include "lib/core/utf8.h"
 

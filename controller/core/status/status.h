@@ -33,8 +33,9 @@
  *!status_equal().
  */
 
-#include "controller/core/compile/compile.h"
+#include "controller/core/compile/summary.h"
 #include "controller/core/object/model.h"
+#include "controller/core/session/node_state.h"
 #include "controller/core/session/node_state.h"
 #include "controller/core/status/status_read.h"
 #include "lib/core/base.h"

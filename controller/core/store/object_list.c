@@ -40,7 +40,6 @@ struct object *object_list_find(const struct object_list *list, const char *ns, 
 	return list_seek(list, ns, name, &at) ? list->object[at] : NULL;
 }
 
-/* Returns the object whose place it took, or NULL. */
 struct object *object_list_put(struct object_list *list, struct object *object)
 {
 	struct object *old;

@@ -4,7 +4,13 @@
 
 /* The store's lists: pointers to objects of one kind, sorted by (namespace, name), each name once. */
 
-#include "controller/core/store/store.h"
+#include "controller/core/object/model.h"
+#include "lib/core/base.h"
+
+struct object_list {
+	struct object **object;
+	size_t nr;
+};
 
 /* NULL when there is none. */
 struct object *object_list_find(const struct object_list *list, const char *ns, const char *name);

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "controller/core/object/cid.h"
+
 /* Of a packed pod only as much of struct object is there. */
 #define HEAD_BYTES (offsetof(struct object, pod) + sizeof(struct pod))
 

@@ -4,9 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "controller/core/store/object_list.h"
 #include "controller/core/store/pod_pack.h"
-#include "controller/core/store/touch.h"
 
 struct ns {
 	char *name;

@@ -2,45 +2,26 @@
 #ifndef CONTROLLER_CORE_STORE_STORE_H
 #define CONTROLLER_CORE_STORE_STORE_H
 
-/* What the controller knows of the cluster: the objects, by (kind, namespace, name); pods by
- * namespace and by node too.  Every list is in canonical order (by name), so the order of arrival
- * never matters.
+/* What the controller knows of the cluster: the objects, by (kind, namespace, name); pods by namespace and by node too.
+ * Every list is in canonical order (by name), so the order of arrival never matters.
  *
- * A change tells what it touches, so that only that is compiled again.  Lists and objects stay
+ * A change tells what it touches, so that only that is compiled again.  Lists, objects and the strings of a touch stay
  * valid until the store changes.
  */
 
 #include "controller/core/object/model.h"
+#include "controller/core/store/object_list.h"
+#include "controller/core/store/touch.h"
 #include "lib/core/base.h"
 
 struct store;
 
-enum touch_scope {
-	TOUCH_NOTHING, /* nothing we use has changed */
-	TOUCH_PODS,    /* pods of `ns` on `node`, and on `old_node` if not NULL */
-	TOUCH_NS,      /* everything of `ns` */
-	TOUCH_NODE,    /* everything on `node` */
-	TOUCH_ALL,
-};
-
-/* The strings are valid until the next change of the store. */
-struct touch {
-	enum touch_scope scope;
-	const char *ns, *node, *old_node; /* NULL when they do not apply */
-};
-
-struct object_list {
-	struct object **object;
-	size_t nr;
-};
-
 struct store *store_new(void);
 void store_free(struct store *store);
 
-/* Take `object` over: add it, or replace the one of the same kind, namespace and name.  The pointer to a pod is
- * void then: the store keeps it in a form of its own (pod_pack.h).  A boost
- * keeps its clock when neither uid nor generation changed; otherwise its clock is to be started
- * (clock.h). */
+/* Take `object` over: add it, or replace the one of the same kind, namespace and name.  The pointer to a pod is void
+ * then: the store keeps it in a form of its own (pod_pack.h).  A boost keeps its clock when neither uid nor generation
+ * changed; otherwise its clock is to be started (clock.h). */
 struct touch store_apply(struct store *store, struct object *object);
 
 /* Forget an object; TOUCH_NOTHING when there is none. */
@@ -55,16 +36,14 @@ struct touch store_set_clock(struct store *store, const char *ns, const char *na
 const struct object *store_find(const struct store *store, enum object_kind kind, const char *ns,
 				const char *name);
 
-/* All objects of a kind, by (ns, name) for cluster-scoped kinds and namespaces by name.
- * Policies and pods are listed per namespace; the namespaces that hold any are store_ns_names(). */
+/* Policies and pods are listed per namespace; the namespaces that hold any are among store_ns_name()s. */
 struct object_list store_cluster_policies(const struct store *store);
 struct object_list store_policies(const struct store *store, const char *ns);
 struct object_list store_pods_of_ns(const struct store *store, const char *ns);
 struct object_list store_pods_on_node(const struct store *store,
 				      const char *node); /* by (ns, name) */
 
-/* Names known from an object or because something is in (on) them; sorted; pointers into the store.
- */
+/* Names known from an object or because something is in (on) them; sorted; pointers into the store. */
 size_t store_ns_nr(const struct store *store);
 const char *store_ns_name(const struct store *store, size_t i);
 size_t store_node_nr(const struct store *store);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "controller/core/object/cid.h"
+
 static bool text_equal(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "controller/core/compile/compile.h"
+#include "lib/core/plan/caps.h"
 
 struct random {
 	uint64_t state; /* not 0 */

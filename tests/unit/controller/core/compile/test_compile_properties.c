@@ -6,34 +6,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/controller/world.h"
-
-#define WORLDS 250
-#define OBJECTS 24
-#define SECOND NSEC_PER_SEC
-
-static const char *const nodes[] = { "n1", "n2" };
-
-/* A world of random objects, with boosts that began at times of their own, all before 20 s. */
-static struct store *random_world(struct random *random)
-{
-	struct store *store = store_new();
-
-	for (size_t i = 0; i < OBJECTS; i++)
-		world_apply(store, NULL, random_object(random, random_kind(random)),
-			    (int64_t)random_below(random, 20) * SECOND);
-	return store;
-}
-
-static void compile(const struct store *store, const char *node, int64_t now_ns,
-		    struct plan *ret_plan)
-{
-	struct compile_result result;
-
-	compile_node(store, NULL, node, now_ns, &result);
-	assert_int_equal(result.left_out, 0);
-	*ret_plan = result.plan;
-}
+#include "tests/unit/controller/core/compile/worlds.h"
 
 static void assert_same_plan(const struct plan *a, const struct plan *b)
 {
@@ -141,105 +114,6 @@ static void the_order_of_arrival_does_not_matter(void **state)
 		}
 		store_free(forward);
 		store_free(backward);
-	}
-}
-
-static bool rated_boost(const struct object *object)
-{
-	return object->kind == OBJECT_POLICY && policy_is_boost(&object->policy) &&
-	       object->policy.has_rate;
-}
-
-static void no_boost_lowers_the_rate_of_another(void **state)
-{
-	(void)state;
-	for (uint64_t seed = 1; seed <= WORLDS; seed++) {
-		struct random random = { seed };
-		struct store *store = random_world(&random);
-		struct object_list policies = store_policies(store, "a");
-		struct object_list cluster = store_cluster_policies(store);
-		struct cluster_scope scope;
-		struct ranked all, without;
-		struct effective with_all, with_one_less;
-		size_t rated = 0;
-
-		cluster_scope_init(&scope, cluster.object, cluster.nr, NULL, NULL);
-		ranked_init_policies(&all, policies.object, policies.nr, INT64_MAX, 20 * SECOND);
-		for (size_t i = 0; i < all.nr; i++)
-			rated += rated_boost(all.object[i]);
-		effective(&all, &scope, &with_all);
-		for (size_t i = 0; i < all.nr; i++) {
-			if (rated_boost(all.object[i]) ? rated < 2
-						       : !policy_is_boost(&all.object[i]->policy))
-				continue;
-			ranked_init_policies(&without, policies.object, policies.nr, INT64_MAX,
-					     20 * SECOND);
-			memmove(&without.object[i], &without.object[i + 1],
-				(without.nr - i - 1) * sizeof(*without.object));
-			without.nr--;
-			effective(&without, &scope, &with_one_less);
-			assert_true(with_all.setting.rate_hz >= with_one_less.setting.rate_hz);
-			ranked_release(&without);
-		}
-		ranked_release(&all);
-		cluster_scope_release(&scope);
-		store_free(store);
-	}
-}
-
-static void assert_below_ceilings(const struct store *store, const char *node,
-				  const struct plan_target *target, const struct plan_class *cls)
-{
-	const struct object *n = store_find(store, OBJECT_NODE, "", node);
-	const struct object *ns = store_find(store, OBJECT_NAMESPACE, "", target->ns);
-	struct object_list cluster = store_cluster_policies(store);
-
-	for (size_t i = 0; i < cluster.nr; i++) {
-		const struct cluster_policy *c = &cluster.object[i]->cluster;
-
-		if (cluster.object[i]->deleting ||
-		    !selector_matches(&c->ns_selector, ns ? ns->labels : NULL) ||
-		    !selector_matches(&c->node_selector, n ? n->labels : NULL))
-			continue;
-		for (size_t j = 0; j < cls->step_nr; j++) {
-			const struct plan_step *step = &cls->step[j];
-
-			if (c->has_max_rate)
-				assert_true(step->rate_hz <= c->max_rate_hz);
-			if (c->has_max_continuous && step->boost_nr == 0)
-				assert_true(step->rate_hz <= c->max_continuous_hz);
-			if (c->has_allowed)
-				assert_int_equal(step->caps & ~c->allowed, 0);
-		}
-	}
-}
-
-static void no_setting_is_above_a_ceiling(void **state)
-{
-	(void)state;
-	for (uint64_t seed = 1; seed <= WORLDS; seed++) {
-		struct random random = { seed };
-		struct store *store = random_world(&random);
-
-		for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
-			struct plan plan;
-
-			compile(store, nodes[i], 20 * SECOND, &plan);
-			for (size_t j = 0; j < plan.target_nr; j++) {
-				const struct plan_target *t = &plan.target[j];
-
-				assert_below_ceilings(store, nodes[i], t,
-						      plan_find_class(&plan, t->class_id));
-				for (size_t k = 0; k < t->container_nr; k++)
-					if (t->container[k].class_id)
-						assert_below_ceilings(
-							store, nodes[i], t,
-							plan_find_class(&plan,
-									t->container[k].class_id));
-			}
-			plan_release(&plan);
-		}
-		store_free(store);
 	}
 }
 
@@ -424,8 +298,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_order_of_arrival_does_not_matter),
-		cmocka_unit_test(no_boost_lowers_the_rate_of_another),
-		cmocka_unit_test(no_setting_is_above_a_ceiling),
 		cmocka_unit_test(removing_an_overridden_policy_changes_nothing),
 		cmocka_unit_test(the_chain_of_steps_is_what_compiling_later_gives),
 		cmocka_unit_test(incremental_equals_from_scratch),

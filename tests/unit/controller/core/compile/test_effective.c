@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "controller/core/compile/effective.h"
 #include "tests/unit/controller/world.h"
 
 #define MAX_POLICIES 8

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
+#include "controller/core/object/cid.h"
 #include "tests/unit/controller/world.h"
 
 #define POLICY(spec)                                                                               \

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <malloc.h>
 
+#include "controller/core/object/cid.h"
 #include "controller/core/store/pod_pack.h"
 #include "tests/unit/controller/world.h"
 

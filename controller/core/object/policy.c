@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "controller/core/object/model_read.h"
+#include "controller/core/object/policy.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "controller/core/object/fields.h"
+#include "lib/core/limits.h"
 
 static int by_text(const void *a, const void *b)
 {

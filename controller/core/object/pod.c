@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "controller/core/object/model_read.h"
+#include "controller/core/object/pod.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/core/object/cid.h"
 #include "controller/core/object/fields.h"
 #include "lib/core/json.h"
+#include "lib/core/limits.h"
 #include "lib/core/plan/plan.h"
 
 #define SERVICE_MAX 256 /* bytes of a service name */

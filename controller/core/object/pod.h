@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROLLER_CORE_OBJECT_POD_H
+#define CONTROLLER_CORE_OBJECT_POD_H
+
+/* What is kept of a pod beyond its metadata. */
+
+#include "lib/core/base.h"
+#include "lib/core/err.h"
+
+#include <jansson.h>
+
+/* Of a pod in a manifest (object_from_manifest()): its containers' cgroups by their paths from the cgroup root, for
+ * pods without a kubelet. */
+#define ANNOTATION_CGROUP "profiling.rubato.dev/cgroup" /* of the only (or first) container */
+#define ANNOTATION_CGROUP_OF ANNOTATION_CGROUP "."	/* + container name */
+
+struct pod_container {
+	char *name;
+	uint8_t *cid; /* container id without its scheme, packed (cid.h); NULL = not known yet */
+	char *cgroup; /* path from the cgroup root; NULL = the agent finds it by cid */
+};
+
+struct pod {
+	char *node;			 /* NULL = not scheduled */
+	char *service;			 /* from an annotation; NULL = none */
+	struct pod_container *container; /* sorted by name; init and ephemeral ones too */
+	size_t container_nr;
+	bool done; /* Succeeded or Failed: runs no more */
+};
+
+/* Lenient but for names that would become parts of paths.  `json` is the whole object; `cgroups`: the annotations that
+ * name cgroups count.  -EINVAL with err; what was allocated before stays in place for the release. */
+must_check int pod_from_json(const json_t *json, bool cgroups, struct pod *pod, struct err *err);
+void pod_release(struct pod *pod);
+
+#endif
