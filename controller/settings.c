@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "lib/core/address.h"
 #include "lib/core/limits.h"
 #include "lib/log.h"
 
@@ -77,6 +78,7 @@ static const struct option_def def[] = {
 	{ .name = "listen",
 	  .type = OPTION_TEXT,
 	  .value = &s.listen,
+	  .check = address_check_listen,
 	  .arg = "HOST:PORT",
 	  .fallback = ":4320",
 	  .group = "Agents",
@@ -127,6 +129,7 @@ static const struct option_def def[] = {
 	{ .name = "http-listen",
 	  .type = OPTION_TEXT,
 	  .value = &s.http_listen,
+	  .check = address_check_listen,
 	  .arg = "HOST:PORT",
 	  .fallback = "127.0.0.1:8080",
 	  .group = "Watching it",

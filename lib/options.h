@@ -45,9 +45,11 @@ struct option_def {
 	const char *fallback;	  /* as a person would type it; NULL = 0, NULL, false, empty */
 	int64_t min, max;	  /* max 0: no upper bound */
 	const char *const *words; /* NULL-terminated */
-	const char *arg;	  /* "FILE" and "DIR" complete as such; NULL: by the type */
-	const char *help;	  /* one sentence; wrapped when shown */
-	const char *group;	  /* a heading; NULL = that of the option before */
+	/* Of a text and of each item of a list: -EINVAL with a sentence when it is not what it should be; NULL: anything is. */
+	int (*check)(const char *text, struct err *err);
+	const char *arg;   /* "FILE" and "DIR" complete as such; NULL: by the type */
+	const char *help;  /* one sentence; wrapped when shown */
+	const char *group; /* a heading; NULL = that of the option before */
 };
 
 struct options {

@@ -88,9 +88,15 @@ static int set_word(const struct option_def *def, const char *text, struct err *
 	return err_set(err, -EINVAL, "\"%.64s\" is not one of %s", text, all);
 }
 
+static int check_text(const struct option_def *def, const char *text, struct err *err)
+{
+	return def->check ? def->check(text, err) : 0;
+}
+
 static int add_to_list(const struct option_def *def, const char *text, struct err *err)
 {
 	struct option_list *list = def->value;
+	int r;
 
 	do {
 		size_t len = strcspn(text, ",");
@@ -99,6 +105,9 @@ static int add_to_list(const struct option_def *def, const char *text, struct er
 			return err_set(err, -EINVAL, "an element is empty");
 		GROW(list->item, list->nr);
 		list->item[list->nr++] = xstrndup(text, len);
+		r = check_text(def, list->item[list->nr - 1], err);
+		if (r < 0)
+			return r;
 		text += len;
 	} while (*text++ == ',');
 	return 0;
@@ -110,7 +119,7 @@ int options_set_value(const struct option_def *def, const char *text, struct err
 	case OPTION_TEXT:
 		free(*(char **)def->value);
 		*(char **)def->value = xstrdup(text);
-		return 0;
+		return check_text(def, text, err);
 	case OPTION_U32:
 		return set_u32(def, text, err);
 	case OPTION_DURATION:

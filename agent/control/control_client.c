@@ -141,7 +141,7 @@ static int client_open(struct control_client *client, struct err *err)
 		.user = client,
 	};
 	const char *dir = client->options.state_dir;
-	int r = ws_split_address(client->options.controller, client->host, client->port, err);
+	int r = address_to_connect(client->options.controller, &client->controller, err);
 
 	if (r < 0)
 		return err_wrap(err, r, "controller");

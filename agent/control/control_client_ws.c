@@ -68,7 +68,7 @@ void control_hang_up(struct control_client *client, int code, const char *why)
 
 static const char *server_name(const struct control_client *client)
 {
-	return client->options.server_name ? client->options.server_name : client->host;
+	return client->options.server_name ? client->options.server_name : client->controller.host;
 }
 
 static bool is_address(const char *text)
@@ -85,7 +85,7 @@ static void dial(struct control_client *client)
 		.context = ws_context(client->ws),
 		.vhost = ws_vhost(client->ws),
 		.address = address,
-		.port = atoi(client->port),
+		.port = atoi(client->controller.port),
 		.path = OPAMP_PATH,
 		.host = server_name(client),
 		.ssl_connection = LCCSCF_USE_SSL,
@@ -151,8 +151,9 @@ void control_connect(struct control_client *client)
 	if (client->resolving)
 		return; /* of the attempt before; its answer serves */
 	client->resolve.data = client;
-	client->resolving = uv_getaddrinfo(client->loop, &client->resolve, on_resolved,
-					   client->host, client->port, &hints) == 0;
+	client->resolving =
+		uv_getaddrinfo(client->loop, &client->resolve, on_resolved, client->controller.host,
+			       client->controller.port, &hints) == 0;
 	if (!client->resolving)
 		on_lost(client, "the resolver does not start");
 }

@@ -15,6 +15,7 @@
 #include "agent/core/plan/client_fsm.h"
 #include "lib/control/ws.h"
 #include "lib/control/ws_message.h"
+#include "lib/core/address.h"
 #include "lib/core/control/opamp.h"
 #include "lib/observe/metrics.h"
 
@@ -33,7 +34,7 @@ struct control_client {
 	struct ws *ws;
 	struct client_fsm fsm;
 	char node[LIMIT_NAME_BYTES + 1];
-	char host[WS_HOST_BYTES], port[WS_PORT_BYTES];
+	struct address controller;
 
 	/* The plan in force. */
 	struct plan *plan; /* NULL = none yet */

@@ -2,6 +2,7 @@
 #include "agent/daemon/settings.h"
 
 #include "bpf/sampler.h"
+#include "lib/core/address.h"
 #include "lib/core/limits.h"
 #include "lib/log.h"
 #include "lib/options.h"
@@ -37,6 +38,7 @@ static void fill_table(struct settings *s, struct option_def def[TABLE_NR])
 {
 	const struct option_def table[TABLE_NR] = {
 		{ "controller", OPTION_TEXT, &s->controller, .arg = "HOST:PORT", .group = "Control",
+		  .check = address_check_connect,
 		  .help = "where plans come from; without it every container has the built-in "
 			  "default" },
 		{ "tls-cert", OPTION_TEXT, &s->tls_cert, .arg = "FILE",
@@ -67,7 +69,7 @@ static void fill_table(struct settings *s, struct option_def def[TABLE_NR])
 		  .max = 1 << 20, .arg = "MB",
 		  .help = "when the files exceed this, the oldest are deleted" },
 		{ "http-listen", OPTION_TEXT, &s->http_listen, .fallback = "127.0.0.1:8081",
-		  .arg = "HOST:PORT", .group = "Operation",
+		  .arg = "HOST:PORT", .group = "Operation", .check = address_check_listen,
 		  .help = "serves /metrics, /healthz and /readyz" },
 		{ "log-level", OPTION_WORD, &s->log_level, .words = log_level_names,
 		  .fallback = "info", .help = "the least that is logged" },

@@ -2,7 +2,6 @@
 #include "controller/hub/hub_priv.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -10,12 +9,12 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/observe/listen.h"
 
 /* When a whole fleet comes back at once, handshakes started together all time out together and start
  * again.  A few at a time pass at full speed, the rest wait in the backlog, and the loop stays free for
  * those who are connected. */
 
-#define BACKLOG 4096
 #define SNDBUF_BYTES (64 * 1024) /* a stopped agent must not pin megabytes of kernel memory */
 
 static void set_int(int fd, int level, int option, int value)
@@ -86,55 +85,14 @@ void hub_gate_passed(struct hub *hub, struct lws *wsi)
 	hub_gate_look(hub);
 }
 
-static int try_bind(const struct addrinfo *info, bool wait)
-{
-	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || (!wait && listen(fd, BACKLOG) < 0)) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	return fd;
-}
-
-/* The port stands at the same place in an IPv4 and an IPv6 address. */
-static int port_of(int fd)
-{
-	struct sockaddr_in6 address = { .sin6_port = 0 };
-	socklen_t len = sizeof(address);
-
-	_Static_assert(offsetof(struct sockaddr_in6, sin6_port) ==
-			       offsetof(struct sockaddr_in, sin_port),
-		       "see above");
-	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-		return 0;
-	return ntohs(address.sin6_port);
-}
-
 int hub_gate_open(struct hub *hub, const char *listen, bool wait, struct err *err)
 {
-	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
-	char host[WS_HOST_BYTES] = "", port[WS_PORT_BYTES] = "";
-	struct addrinfo *info;
-	int r = ws_split_address(listen, host, port, err);
+	int r = listen_tcp(listen, wait ? LISTEN_LATER : LISTEN_NOW, &hub->gate.fd, err);
 
 	if (r < 0)
-		return err_wrap(err, r, "listen");
-	r = getaddrinfo(host, port, &hints, &info);
-	if (r != 0)
-		return err_set(err, -EINVAL, "listen %s: %s", listen, gai_strerror(r));
-	r = try_bind(info, wait);
-	freeaddrinfo(info);
-	if (r < 0)
-		return err_set(err, r, "listen %s: %s", listen, strerror(-r));
-	hub->gate.fd = r;
-	hub->gate.port = port_of(r);
-	uv_poll_init(hub->loop, &hub->gate.poll, r);
+		return err_wrap(err, r, "--listen");
+	hub->gate.port = listen_port(hub->gate.fd);
+	uv_poll_init(hub->loop, &hub->gate.poll, hub->gate.fd);
 	hub->gate.poll.data = hub;
 	hub->gate.listening = !wait;
 	hub_gate_look(hub);
@@ -143,9 +101,10 @@ int hub_gate_open(struct hub *hub, const char *listen, bool wait, struct err *er
 
 int hub_gate_listen(struct hub *hub, struct err *err)
 {
-	if (listen(hub->gate.fd, BACKLOG) < 0)
-		return err_set(err, -errno, "listen on port %d: %s", hub->gate.port,
-			       strerror(errno));
+	int r = listen_start(hub->gate.fd, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "--listen");
 	hub->gate.listening = true;
 	hub_gate_look(hub);
 	return 0;

@@ -238,29 +238,6 @@ void ws_note_server(struct ws *ws, struct lws *wsi)
 		ws->server_ctx = SSL_get_SSL_CTX(ssl);
 }
 
-int ws_split_address(const char *text, char ret_host[WS_HOST_BYTES], char ret_port[WS_PORT_BYTES],
-		     struct err *err)
-{
-	const char *colon = strrchr(text, ':');
-	const char *host = text;
-	size_t host_len = colon ? (size_t)(colon - text) : 0;
-	size_t port_len = colon ? strlen(colon + 1) : 0;
-
-	if (host_len >= 2 && host[0] == '[' && host[host_len - 1] == ']') {
-		host++;
-		host_len -= 2;
-	} else if (memchr(host, ':', host_len)) {
-		host_len = 0;
-	}
-	if (!host_len || host_len >= WS_HOST_BYTES || !port_len || port_len >= WS_PORT_BYTES ||
-	    strspn(colon + 1, "0123456789") != port_len || atoi(colon + 1) > 65535)
-		return err_set(err, -EINVAL, "%.300s: not HOST:PORT", text);
-	memcpy(ret_host, host, host_len);
-	ret_host[host_len] = '\0';
-	memcpy(ret_port, colon + 1, port_len + 1);
-	return 0;
-}
-
 void ws_say_bye(struct lws *wsi, int code, const char *why)
 {
 	uint8_t frame[LWS_PRE + 2 + WS_WHY_BYTES];

@@ -15,10 +15,8 @@
 #include <libwebsockets.h>
 
 #define WS_FILES_MAX 16384
-#define WS_PING_SECONDS 15   /* of silence before a ping */
-#define WS_HANGUP_SECONDS 25 /* of silence before the connection is given up */
-#define WS_HOST_BYTES 256
-#define WS_PORT_BYTES 6
+#define WS_PING_SECONDS 15		   /* of silence before a ping */
+#define WS_HANGUP_SECONDS 25		   /* of silence before the connection is given up */
 #define WS_TOKEN_BYTES ((size_t)16 * 1024) /* the longest bearer token of an upgrade */
 #define WS_WHY_BYTES 100		   /* a reason in a close frame, with its NUL */
 
@@ -55,10 +53,6 @@ void ws_note_server(struct ws *ws, struct lws *wsi);
  * (lws_close_reason() does not work on libuv in Debian's build: a self-test of its closing code, left
  * in, closes the socket a second time before the frame is out.) */
 void ws_say_bye(struct lws *wsi, int code, const char *why);
-
-/* "HOST:PORT" or "[V6]:PORT" in two.  -EINVAL with a sentence. */
-must_check int ws_split_address(const char *text, char ret_host[WS_HOST_BYTES],
-				char ret_port[WS_PORT_BYTES], struct err *err);
 
 /* The node name that the peer's certificate bears: its CN, or the first DNS name if it has none.
  * -EPROTO if there is none, or it is not made of [A-Za-z0-9._-]. */

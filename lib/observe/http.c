@@ -199,7 +199,7 @@ int http_new(struct uv_loop_s *loop, const struct http_options *options, struct 
 {
 	struct http *http;
 	int fd = -1;
-	int r = listen_tcp(options->listen, &fd, err);
+	int r = listen_tcp(options->listen, LISTEN_NOW, &fd, err);
 
 	if (r < 0)
 		return r;

@@ -8,31 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 128
+#include "lib/core/address.h"
 
-/* Both without brackets; `host` is "" for all addresses. */
-static int split(const char *address, char **ret_host, const char **ret_port, struct err *err)
-{
-	const char *colon = strrchr(address, ':');
-	const char *host = address;
-	size_t len = colon ? (size_t)(colon - address) : 0;
+#define BACKLOG 4096 /* a fleet may come at once; the kernel's own bound is somaxconn */
 
-	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
-		host++;
-		len -= 2;
-	} else if (colon && memchr(host, ':', len)) {
-		colon = NULL;
-	}
-	if (!colon || !colon[1] || colon[1 + strspn(colon + 1, "0123456789")] ||
-	    strlen(colon + 1) > 5)
-		return err_set(err, -EINVAL,
-			       "\"%.100s\" is not HOST:PORT, such as [::1]:9090 or :9090", address);
-	*ret_host = xstrndup(host, len);
-	*ret_port = colon + 1;
-	return 0;
-}
-
-static int open_socket(const struct addrinfo *info, bool all)
+static int open_socket(const struct addrinfo *info, bool all, enum listen_when when)
 {
 	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int on = 1, v6_only = !all;
@@ -43,7 +23,8 @@ static int open_socket(const struct addrinfo *info, bool all)
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    (info->ai_family == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only)) < 0) ||
-	    bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
+	    bind(fd, info->ai_addr, info->ai_addrlen) < 0 ||
+	    (when == LISTEN_NOW && listen(fd, BACKLOG) < 0))
 		r = -errno;
 	if (r == 0)
 		return fd;
@@ -52,7 +33,7 @@ static int open_socket(const struct addrinfo *info, bool all)
 }
 
 /* Without a host the IPv6 wildcard takes both families; where IPv6 is off, IPv4 alone. */
-static int open_any(const struct addrinfo *list, bool all)
+static int open_any(const struct addrinfo *list, bool all, enum listen_when when)
 {
 	int r = -EADDRNOTAVAIL;
 
@@ -60,7 +41,7 @@ static int open_any(const struct addrinfo *list, bool all)
 		for (const struct addrinfo *info = list; info; info = info->ai_next) {
 			if ((info->ai_family == AF_INET6) != (pass == 0))
 				continue;
-			r = open_socket(info, all);
+			r = open_socket(info, all, when);
 			if (r >= 0 || r == -EADDRINUSE)
 				return r;
 		}
@@ -68,28 +49,38 @@ static int open_any(const struct addrinfo *list, bool all)
 	return r;
 }
 
-int listen_tcp(const char *address, int *ret_fd, struct err *err)
+int listen_tcp(const char *text, enum listen_when when, int *ret_fd, struct err *err)
 {
 	const struct addrinfo hints = {
 		.ai_flags = AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST,
 		.ai_socktype = SOCK_STREAM,
 	};
-	cleanup(freep) char *host = NULL;
+	struct address address = { 0 };
 	struct addrinfo *list;
-	const char *port = NULL, *name;
-	int r = split(address, &host, &port, err);
+	const char *host;
+	int r = address_to_listen(text, &address, err);
 
-	if (r < 0 || !host)
+	if (r < 0)
 		return r;
-	name = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
-	r = getaddrinfo(*name ? name : NULL, port, &hints, &list);
+	host = strcmp(address.host, "localhost") == 0 ? "127.0.0.1" : address.host;
+	r = getaddrinfo(*host ? host : NULL, address.port, &hints, &list);
 	if (r != 0)
-		return err_set(err, -EINVAL, "\"%.100s\": %s", address, gai_strerror(r));
-	r = open_any(list, !*host);
+		return err_set(err, -EINVAL,
+			       "\"%.100s\": HOST is a number, localhost, or nothing for all "
+			       "addresses: %s",
+			       text, gai_strerror(r));
+	r = open_any(list, !*host, when);
 	freeaddrinfo(list);
 	if (r < 0)
-		return err_set(err, r, "%s: %s", address, strerror(-r));
+		return err_set(err, r, "%s: %s", text, strerror(-r));
 	*ret_fd = r;
+	return 0;
+}
+
+int listen_start(int fd, struct err *err)
+{
+	if (listen(fd, BACKLOG) < 0)
+		return err_set(err, -errno, "port %d: %s", listen_port(fd), strerror(errno));
 	return 0;
 }
 

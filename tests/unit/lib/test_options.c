@@ -23,17 +23,23 @@ static struct settings {
 	struct option_list sinks;
 } s;
 
+static int check_sink(const char *text, struct err *err)
+{
+	return strchr(text, ' ') ? err_set(err, -EINVAL, "\"%s\" has a space", text) : 0;
+}
+
 static const struct option_def table[] = {
 	{ "listen", OPTION_TEXT, &s.listen, .arg = "HOST:PORT", .fallback = ":9090",
 	  .group = "Serving", .help = "where /metrics is served" },
-	{ "node", OPTION_TEXT, &s.node, .help = "our name" },
+	{ "node", OPTION_TEXT, &s.node, .check = check_sink, .help = "our name" },
 	{ "rate-hz", OPTION_U32, &s.rate_hz, .fallback = "19", .max = 200, .help = "rate" },
 	{ "window", OPTION_DURATION, &s.window_ns, .fallback = "15s", .min = NSEC_PER_SEC,
 	  .max = 300 * NSEC_PER_SEC, .help = "length of one profile" },
 	{ "once", OPTION_BOOL, &s.once, .help = "stop after one window" },
 	{ "log-level", OPTION_WORD, &s.log_level, .words = log_level_names, .fallback = "info",
 	  .group = "Logs", .help = "the least level that is logged" },
-	{ "sink", OPTION_LIST, &s.sinks, .fallback = "file", .help = "where profiles go" },
+	{ "sink", OPTION_LIST, &s.sinks, .fallback = "file", .check = check_sink,
+	  .help = "where profiles go" },
 };
 
 static const struct options options = {
@@ -63,6 +69,13 @@ static void check_refused(const char *a, const char *b, const char *sentence)
 	assert_int_equal(parse(&err, a, b, NULL, NULL), -EINVAL);
 	assert_string_equal(err.text, sentence);
 	options_release(&options);
+}
+
+static void what_an_option_checks_is_refused_by_its_name(void **state)
+{
+	(void)state;
+	check_refused("--node=a b", NULL, "--node: \"a b\" has a space");
+	check_refused("--sink", "file,a b", "--sink: \"a b\" has a space");
 }
 
 static void without_flags_the_fallbacks_hold(void **state)
@@ -197,6 +210,7 @@ static void bash_accepts_the_completion(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_an_option_checks_is_refused_by_its_name),
 		cmocka_unit_test(without_flags_the_fallbacks_hold),
 		cmocka_unit_test(flags_are_read_in_both_forms),
 		cmocka_unit_test(a_wrong_flag_names_the_remedy),

@@ -17,7 +17,6 @@
 
 #include "lib/observe/http.h"
 #include "lib/loop.h"
-#include "lib/observe/listen.h"
 #include "lib/observe/metrics.h"
 
 #define STREAM_BYTES 500000
@@ -246,29 +245,6 @@ static void it_stops_with_a_connection_open(void **state)
 	close(fd);
 }
 
-static void check_address(const char *address, const char *sentence)
-{
-	struct err err = ERR_INIT;
-	int fd;
-
-	assert_int_equal(listen_tcp(address, &fd, &err), -EINVAL);
-	assert_string_equal(err.text, sentence);
-}
-
-static void a_wrong_address_is_named(void **state)
-{
-	int fd = -1;
-
-	(void)state;
-	check_address("9090", "\"9090\" is not HOST:PORT, such as [::1]:9090 or :9090");
-	check_address("::1:90", "\"::1:90\" is not HOST:PORT, such as [::1]:9090 or :9090");
-	check_address("a:b", "\"a:b\" is not HOST:PORT, such as [::1]:9090 or :9090");
-	check_address("example.org:1", "\"example.org:1\": Name or service not known");
-	assert_int_equal(listen_tcp("localhost:0", &fd, NULL), 0);
-	assert_true(listen_port(fd) > 0);
-	close(fd);
-}
-
 static void do_nothing(uv_timer_t *timer)
 {
 	(void)timer;
@@ -342,7 +318,6 @@ int main(void)
 		cmocka_unit_test(a_reader_that_goes_ends_its_stream),
 		cmocka_unit_test(garbage_ends_only_its_own_connection),
 		cmocka_unit_test(it_stops_with_a_connection_open),
-		cmocka_unit_test(a_wrong_address_is_named),
 		cmocka_unit_test(the_lag_of_a_blocked_loop_is_seen),
 		cmocka_unit_test(the_first_sigterm_asks_to_stop),
 	};

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person meets who starts the daemons: their own defaults work, and what cannot work says so at once."""
+
+import asyncio
+import json
+import os
+import subprocess
+
+from rubato import scope
+from rubato.daemons import BUILD, make_certs, wait_until
+
+IN_A_NET_OF_ITS_OWN = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+
+
+class Machine:
+    """A network namespace with a loopback, where every port is free; a process keeps it."""
+
+    def __init__(self):
+        self.keeper = subprocess.Popen([*IN_A_NET_OF_ITS_OWN, "sh", "-c", "echo up; exec sleep 600"],
+                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        scope.on_exit(scope.end_process, self.keeper)
+        self.usable = self.keeper.stdout.readline() == b"up\n"
+
+    def start(self, *argv, log):
+        """Run it there.  Returns the process."""
+        with open(log, "wb") as file:
+            process = subprocess.Popen(["nsenter", f"--net=/proc/{self.keeper.pid}/ns/net", *argv],
+                                       stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+        scope.on_exit(scope.end_process, process)
+        return process
+
+    def answers(self, url):
+        asked = subprocess.run(["nsenter", f"--net=/proc/{self.keeper.pid}/ns/net", "curl", "-sf", "--max-time", "2", url],
+                               capture_output=True, check=False)
+        return asked.stdout.decode() if asked.returncode == 0 else ""
+
+
+async def default_addresses(checks):
+    machine = Machine()
+    if not machine.usable:
+        checks.skip("both daemons on their default addresses", "needs unshare, nsenter (util-linux) and ip (iproute2)")
+        return
+    home = scope.temp_dir("rubato-defaults-", os.environ.get("RUBATO_KEEP"))
+    certs, source, log = (os.path.join(home, name) for name in ("certs", "manifests", "controller.log"))
+    make_certs(certs, "node-a")
+    os.mkdir(source)
+    with open(os.path.join(source, "node.json"), "w", encoding="ascii") as file:
+        json.dump({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-a"}}, file)
+    controller = machine.start(
+        os.path.join(BUILD, "rubato-controller"), "--source", source, "--tls-cert", f"{certs}/controller.crt",
+        "--tls-key", f"{certs}/controller.key", "--tls-ca", f"{certs}/ca.crt", log=log)
+    ready = await asyncio.to_thread(wait_until, lambda: machine.answers("http://127.0.0.1:8080/readyz"), 10)
+    with open(log, encoding="utf-8") as file:
+        checks.check("the controller starts on its default addresses", ready == "ok\n", file.read()[-300:])
+    agent = machine.start(
+        os.path.join(BUILD, "rubato-agent"), "--controller", "127.0.0.1:4320", "--tls-server-name", "rubato-controller",
+        "--tls-cert", f"{certs}/node-a.crt", "--tls-key", f"{certs}/node-a.key", "--tls-ca", f"{certs}/ca.crt",
+        "--sink-file", os.path.join(home, "profiles"), log=os.path.join(home, "agent.log"))
+    ready = await asyncio.to_thread(wait_until, lambda: machine.answers("http://127.0.0.1:8081/readyz"), 10)
+    with open(os.path.join(home, "agent.log"), encoding="utf-8") as file:
+        checks.check("the agent on its own, and it has its plan", ready == "ok\n", file.read()[-300:])
+    by_ipv6 = await asyncio.to_thread(machine.answers, "http://[::1]:8080/healthz")
+    checks.check("... whose HTTP is on 127.0.0.1 alone", by_ipv6 == "", by_ipv6)
+    checks.check("both end by SIGTERM", (scope.end_process(agent), scope.end_process(controller)) == (0, 0), "")
+
+
+CASES = [default_addresses]
