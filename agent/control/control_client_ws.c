@@ -88,7 +88,7 @@ static void dial(struct control_client *client)
 		.port = atoi(client->controller.port),
 		.path = OPAMP_PATH,
 		.host = server_name(client),
-		.ssl_connection = LCCSCF_USE_SSL,
+		.ssl_connection = LCCSCF_USE_SSL | LCCSCF_HTTP_NO_FOLLOW_REDIRECT,
 		.local_protocol_name = "opamp",
 		.retry_and_idle_policy = &ws_liveness,
 	};
@@ -289,8 +289,7 @@ static void on_peer_close(struct control_client *client, const uint8_t *in, size
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		    size_t len)
 {
-	struct lws_context *context = wsi ? lws_get_context(wsi) : NULL;
-	struct control_client *client = context ? lws_context_user(context) : NULL;
+	struct control_client *client = ws_user(wsi);
 
 	(void)user;
 	if (!client || wsi != client->wsi)
@@ -312,8 +311,12 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 				: in		    ? (const char *)in
 						    : "cannot connect");
 		return 0;
+	/* TLS stood and the upgrade did not come: libwebsockets calls that a closed HTTP connection.
+	 * Whatever it forgets to say, WSI_DESTROY comes before the memory goes. */
 	case LWS_CALLBACK_CLIENT_CLOSED:
-		on_lost(client, client->lost_why);
+	case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
+	case LWS_CALLBACK_WSI_DESTROY:
+		on_lost(client, client->lost_why[0] ? client->lost_why : "the connection broke");
 		return 0;
 	default:
 		return 0;

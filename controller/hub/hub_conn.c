@@ -267,8 +267,7 @@ static void on_closed(struct hub *hub, struct slot *slot)
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		    size_t len)
 {
-	struct lws_context *context = wsi ? lws_get_context(wsi) : NULL;
-	struct hub *hub = context ? lws_context_user(context) : NULL;
+	struct hub *hub = ws_user(wsi);
 	struct slot *slot = user;
 
 	if (reason == LWS_CALLBACK_OPENSSL_PERFORM_CLIENT_CERT_VERIFICATION)
@@ -296,6 +295,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
 		hub_gate_passed(hub, wsi);
+		if (slot) /* whatever libwebsockets has not said by now */
+			on_closed(hub, slot);
 		return 0;
 	default:
 		return 0;

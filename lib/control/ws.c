@@ -30,6 +30,7 @@ struct ws {
 	SSL_CTX *server_ctx; /* its own; known from the first connection on */
 	bool is_server;
 	char *cert_file, *key_file, *ca_file;
+	void *user;
 	struct ws_tls_stamp stamp;
 	uv_timer_t timer;
 	void *loops[1]; /* libwebsockets keeps the array */
@@ -86,9 +87,18 @@ static struct ws_tls_files files_of(const struct ws *ws)
 	return (struct ws_tls_files){ ws->cert_file, ws->key_file, ws->ca_file };
 }
 
-static int make_vhost(struct ws *ws, const struct ws_options *options, struct err *err)
+/* Before there is a libwebsockets context: one that is given up half made takes its time to go, and says
+ * less of what is wrong. */
+static int load_files(struct ws *ws, struct err *err)
 {
 	const struct ws_tls_files files = files_of(ws);
+
+	ws_tls_stamp(&files, &ws->stamp);
+	return ws_tls_client_new(&files, &ws->client_ctx, err);
+}
+
+static int make_vhost(struct ws *ws, const struct ws_options *options, struct err *err)
+{
 	const long old_tls = SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1;
 	struct lws_context_creation_info info = {
 		.protocols = options->protocols,
@@ -98,10 +108,9 @@ static int make_vhost(struct ws *ws, const struct ws_options *options, struct er
 			   LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
 		.retry_and_idle_policy = &ws_liveness,
 		.timeout_secs = HANDSHAKE_SECONDS,
-		.user = options->user,
+		.user = ws,
+		.provided_client_ssl_ctx = ws->client_ctx,
 	};
-
-	int r;
 
 	if (options->is_server) {
 		info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
@@ -113,11 +122,6 @@ static int make_vhost(struct ws *ws, const struct ws_options *options, struct er
 	} else {
 		info.port = CONTEXT_PORT_NO_LISTEN;
 	}
-	r = ws_tls_client_new(&files, &ws->client_ctx, err);
-	if (r < 0)
-		return r;
-	info.provided_client_ssl_ctx = ws->client_ctx;
-	ws_tls_stamp(&files, &ws->stamp);
 	ws->vhost = lws_create_vhost(ws->context, &info);
 	if (!ws->vhost)
 		return err_set(err, -EINVAL, "TLS: %s, %s and %s do not make a TLS context",
@@ -135,22 +139,27 @@ int ws_new(uv_loop_t *loop, const struct ws_options *options, struct ws **ret_ws
 		.max_http_header_data2 = HEADER_BYTES, /* taken while an upgrade is read, only */
 		.pt_serv_buf_size = HEADER_BYTES,      /* where a client's upgrade is written */
 		.timeout_secs = HANDSHAKE_SECONDS,
-		.user = options->user,
 	};
 	struct ws *ws;
 	int r = check_files(options, err);
 
 	if (r < 0)
 		return r;
-	limit_files();
-	lws_set_log_level(LLL_ERR | LLL_WARN | LLL_NOTICE, emit);
 	ws = xcalloc(1, sizeof(*ws));
 	ws->cert_file = xstrdup(options->cert_file);
 	ws->key_file = xstrdup(options->key_file);
 	ws->ca_file = xstrdup(options->ca_file);
 	ws->is_server = options->is_server;
+	r = load_files(ws, err);
+	if (r < 0) {
+		ws_free(ws);
+		return r;
+	}
+	limit_files();
+	lws_set_log_level(LLL_ERR | LLL_WARN | LLL_NOTICE, emit);
 	ws->loops[0] = loop;
 	info.foreign_loops = ws->loops;
+	info.user = ws;
 	ws->context = lws_create_context(&info);
 	if (!ws->context) {
 		ws_free(ws);
@@ -165,8 +174,17 @@ int ws_new(uv_loop_t *loop, const struct ws_options *options, struct ws **ret_ws
 		ws_close(ws, NULL, NULL);
 		return r;
 	}
+	ws->user = options->user;
 	*ret_ws = ws;
 	return 0;
+}
+
+void *ws_user(struct lws *wsi)
+{
+	struct lws_context *context = wsi ? lws_get_context(wsi) : NULL;
+	struct ws *ws = context ? lws_context_user(context) : NULL;
+
+	return ws ? ws->user : NULL;
 }
 
 struct lws_context *ws_context(const struct ws *ws)

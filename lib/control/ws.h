@@ -27,7 +27,7 @@ struct ws_options {
 	const struct lws_protocols *protocols; /* ended by LWS_PROTOCOL_LIST_TERM's zeros; kept */
 	bool is_server;
 	const char *cert_file, *key_file, *ca_file; /* PEM; all required */
-	void *user;				    /* lws_context_user() */
+	void *user;				    /* ws_user() */
 };
 
 /* The pings of both sides. */
@@ -36,6 +36,8 @@ extern const lws_retry_bo_t ws_liveness;
 /* -EINVAL with a sentence: a file is missing, or is not what it should be. */
 must_check int ws_new(struct uv_loop_s *loop, const struct ws_options *options, struct ws **ret_ws,
 		      struct err *err);
+/* From a callback: whose connection it is.  NULL when `wsi` is, and while ws_new() fails. */
+void *ws_user(struct lws *wsi);
 struct lws_context *ws_context(const struct ws *ws);
 struct lws_vhost *ws_vhost(const struct ws *ws);
 

@@ -3,16 +3,68 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <string.h>
 #include <sys/stat.h>
 
+static bool is_empty(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0 && st.st_size == 0;
+}
+
+/* OpenSSL's first error says what is the matter, where it is one that people meet. */
+static const char *reason_of(unsigned long code, const char *file)
+{
+	const char *text = ERR_reason_error_string(code);
+
+	if (is_empty(file))
+		return "it is empty";
+	if (ERR_GET_LIB(code) == ERR_LIB_X509 && ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH)
+		return "it is not the key of the certificate";
+	if (ERR_GET_LIB(code) == ERR_LIB_OSSL_DECODER ||
+	    (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE))
+		return "it holds none in PEM (is it DER, or another kind of file?)";
+	return text ? text : "not usable";
+}
+
 static int ssl_error(struct err *err, const char *what, const char *file)
 {
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-
+	err_set(err, 0, "TLS: %s file %s: %s", what, file, reason_of(ERR_peek_error(), file));
 	ERR_clear_error();
-	return err_set(err, -EINVAL, "TLS: %s file %s: %s", what, file,
-		       reason ? reason : "not usable");
+	return -EINVAL;
+}
+
+/* Without it OpenSSL asks on the terminal. */
+static int no_passphrase(char *room, int size, int is_write, void *ret_asked)
+{
+	(void)room;
+	(void)size;
+	(void)is_write;
+	*(bool *)ret_asked = true;
+	return -1;
+}
+
+static int load_key(SSL_CTX *ctx, const char *file, struct err *err)
+{
+	bool asked = false;
+	int r;
+
+	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, &asked);
+	r = SSL_CTX_use_PrivateKey_file(ctx, file, SSL_FILETYPE_PEM);
+	SSL_CTX_set_default_passwd_cb(ctx, NULL);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
+	if (r == 1)
+		return 0;
+	r = ssl_error(err, "key", file);
+	if (asked)
+		err_set(err, r,
+			"TLS: key file %s: it is encrypted, and nobody is here to type the "
+			"passphrase",
+			file);
+	return r;
 }
 
 /* Everything that the files bring to a context. */
@@ -20,10 +72,11 @@ static int load(SSL_CTX *ctx, const struct ws_tls_files *files, struct err *err)
 {
 	X509_STORE *store;
 
+	ERR_clear_error();
 	if (SSL_CTX_use_certificate_chain_file(ctx, files->cert) != 1)
 		return ssl_error(err, "certificate", files->cert);
-	if (SSL_CTX_use_PrivateKey_file(ctx, files->key, SSL_FILETYPE_PEM) != 1)
-		return ssl_error(err, "key", files->key);
+	if (load_key(ctx, files->key, err) < 0)
+		return -EINVAL;
 	store = X509_STORE_new();
 	if (!store || X509_STORE_load_file(store, files->ca) != 1) {
 		X509_STORE_free(store);

@@ -42,6 +42,7 @@ struct rig {
 	size_t target_nr;
 	char hash[PLAN_HASH_HEX]; /* of the plan in force */
 	int closed;
+	struct err err; /* of a start that failed */
 };
 
 /* Step 0 whose boosts all run, as an agent reads a class. */
@@ -144,11 +145,8 @@ static inline int rig_start_hub_at(struct rig *rig, int port)
 					     .auth_ctx = rig,
 					     .metrics = rig->hub_metrics };
 	const struct hub_events events = { 0 };
-	struct err err = ERR_INIT;
-	int r = hub_new(&rig->loop, &options, &events, NULL, &rig->hub, &err);
+	int r = hub_new(&rig->loop, &options, &events, NULL, &rig->hub, &rig->err);
 
-	if (r < 0)
-		fprintf(stderr, "hub: %s\n", err.text);
 	free(cert);
 	free(key);
 	free(ca);
@@ -183,11 +181,8 @@ static inline int rig_start_client(struct rig *rig, int port)
 							.max_rate_hz = 200,
 							.metrics = rig->client_metrics };
 	const struct control_client_events events = { .apply = rig_apply, .state = rig_state };
-	struct err err = ERR_INIT;
-	int r = control_client_new(&rig->loop, &options, &events, rig, &rig->client, &err);
+	int r = control_client_new(&rig->loop, &options, &events, rig, &rig->client, &rig->err);
 
-	if (r < 0)
-		fprintf(stderr, "client: %s\n", err.text);
 	free(crt_name);
 	free(key_name);
 	free(cert);
