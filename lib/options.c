@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/options.h"
-
-#include "lib/options_value.h"
+#include "lib/options_priv.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+
+#include "lib/core/edit_distance.h"
 
 /* What the command line says, before anything is set: the file comes first. */
 struct flag {
@@ -25,6 +25,38 @@ struct line {
 static void line_release(struct line *line)
 {
 	free(line->flag);
+}
+
+const struct option_def *options_find(const struct options *options, const char *name, size_t len)
+{
+	for (size_t i = 0; i < options->def_nr; i++)
+		if (strlen(options->def[i].name) == len &&
+		    memcmp(options->def[i].name, name, len) == 0)
+			return &options->def[i];
+	return NULL;
+}
+
+const char *options_suggest(const struct options *options, const char *prefix, const char *name,
+			    size_t len, char buf[128])
+{
+	static const char *const builtin[] = { "config", "help", "version", "completion" };
+	const char *best = NULL;
+	size_t least = len / 3 + 2;
+
+	for (size_t i = 0; i < options->def_nr + ARRAY_SIZE(builtin); i++) {
+		const char *known =
+			i < options->def_nr ? options->def[i].name : builtin[i - options->def_nr];
+		size_t far = edit_distance(name, len, known, strlen(known));
+
+		if (far < least) {
+			least = far;
+			best = known;
+		}
+	}
+	buf[0] = '\0';
+	if (best)
+		snprintf(buf, 128, "; did you mean %s%s?", prefix, best);
+	return buf;
 }
 
 /* The value behind "=" or in the next argument. */
@@ -142,7 +174,7 @@ static void set_fallbacks(const struct options *options)
 
 		set_zero(def);
 		if (def->fallback)
-			r = options_set_value(def, def->fallback, NULL);
+			r = option_set(def, def->fallback, NULL);
 		assert(r == 0);
 		(void)r;
 	}
@@ -154,9 +186,9 @@ static int set_flags(const struct line *line, const bool *given, struct err *err
 
 	for (size_t i = 0; i < options->def_nr; i++)
 		if (given[i])
-			options_clear_value(&options->def[i]);
+			option_clear(&options->def[i]);
 	for (size_t i = 0; i < line->flag_nr; i++) {
-		int r = options_set_value(line->flag[i].def, line->flag[i].text, err);
+		int r = option_set(line->flag[i].def, line->flag[i].text, err);
 
 		if (r < 0)
 			return err_wrap(err, r, "--%s", line->flag[i].def->name);
@@ -188,5 +220,5 @@ int options_parse(const struct options *options, int argc, char *const *argv, st
 void options_release(const struct options *options)
 {
 	for (size_t i = 0; i < options->def_nr; i++)
-		options_clear_value(&options->def[i]);
+		option_clear(&options->def[i]);
 }

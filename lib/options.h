@@ -19,38 +19,9 @@
  * otherwise touches nothing but what the table points at.
  */
 
-#include "lib/core/base.h"
-#include "lib/core/err.h"
-
 #include <stdio.h>
 
-enum option_type {
-	OPTION_TEXT, /* char **; NULL when not given and without a fallback; owned by the options */
-	OPTION_U32,  /* uint32_t *, within min..max */
-	OPTION_DURATION, /* int64_t *, nanoseconds, within min..max */
-	OPTION_BOOL,	 /* bool * */
-	OPTION_WORD,	 /* int *: the index in `words` */
-	OPTION_LIST,	 /* struct option_list *; owned by the options */
-};
-
-struct option_list {
-	char **item;
-	size_t nr;
-};
-
-struct option_def {
-	const char *name; /* kebab-case, without dashes */
-	enum option_type type;
-	void *value;
-	const char *fallback;	  /* as a person would type it; NULL = 0, NULL, false, empty */
-	int64_t min, max;	  /* max 0: no upper bound */
-	const char *const *words; /* NULL-terminated */
-	/* Of a text and of each item of a list: -EINVAL with a sentence when it is not what it should be; NULL: anything is. */
-	int (*check)(const char *text, struct err *err);
-	const char *arg;   /* "FILE" and "DIR" complete as such; NULL: by the type */
-	const char *help;  /* one sentence; wrapped when shown */
-	const char *group; /* a heading; NULL = that of the option before */
-};
+#include "lib/option.h"
 
 struct options {
 	const char *program; /* "rubato-agent" */

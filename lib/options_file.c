@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/limits.h"
-#include "lib/core/yaml.h"
-#include "lib/fs.h"
-#include "lib/options_value.h"
+#include "lib/options_priv.h"
 
 #include <errno.h>
 #include <string.h>
+
+#include "lib/core/limits.h"
+#include "lib/core/yaml.h"
+#include "lib/fs.h"
 
 static int set_scalar(const struct option_def *def, const json_t *value, struct err *err)
 {
@@ -13,17 +14,17 @@ static int set_scalar(const struct option_def *def, const json_t *value, struct 
 
 	switch (json_typeof(value)) {
 	case JSON_STRING:
-		return options_set_value(def, json_string_value(value), err);
+		return option_set(def, json_string_value(value), err);
 	case JSON_INTEGER:
 		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
-		return options_set_value(def, number, err);
+		return option_set(def, number, err);
 	case JSON_REAL:
 		snprintf(number, sizeof(number), "%.17g", json_real_value(value));
-		return options_set_value(def, number, err);
+		return option_set(def, number, err);
 	case JSON_TRUE:
-		return options_set_value(def, "true", err);
+		return option_set(def, "true", err);
 	case JSON_FALSE:
-		return options_set_value(def, "false", err);
+		return option_set(def, "false", err);
 	case JSON_NULL:
 		return err_set(err, -EINVAL, "has no value; leave the key out for the default");
 	default:
@@ -36,7 +37,7 @@ static int set_json(const struct option_def *def, const json_t *value, struct er
 	const json_t *item;
 	size_t i;
 
-	options_clear_value(def);
+	option_clear(def);
 	if (def->type != OPTION_LIST || !json_is_array(value))
 		return set_scalar(def, value, err);
 	json_array_foreach(value, i, item)

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controller/core/object/fields.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
 #include "lib/core/duration.h"
+#include "lib/core/edit_distance.h"
 #include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
-
-#define WORD_MAX 40 /* longer field names are not compared */
 
 static bool printable(const char *text)
 {
@@ -20,39 +18,13 @@ static bool printable(const char *text)
 		       len;
 }
 
-/* Edits that turn a into b, letter case aside. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[WORD_MAX + 1];
-	size_t len = strlen(b);
-
-	for (size_t j = 0; j <= len; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= len; j++) {
-			bool same = tolower((unsigned char)a[i - 1]) ==
-				    tolower((unsigned char)b[j - 1]);
-			size_t change = diagonal + !same;
-
-			diagonal = row[j];
-			row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
-		}
-	}
-	return row[len];
-}
-
 static const char *nearest(const char *word, const char *const *name, size_t name_nr)
 {
 	const char *best = NULL;
 	size_t best_distance = 4; /* further away is a guess, not a typing error */
 
-	if (strlen(word) > WORD_MAX)
-		return NULL;
 	for (size_t i = 0; i < name_nr; i++) {
-		size_t d = distance(word, name[i]);
+		size_t d = edit_distance(word, strlen(word), name[i], strlen(name[i]));
 
 		if (d < best_distance && d < strlen(name[i])) {
 			best = name[i];

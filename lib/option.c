@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/options_value.h"
+#include "lib/option.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "lib/core/duration.h"
 
-#include <errno.h>
-#include <string.h>
-
-#define NAME_MAX_BYTES 64
-
-void options_clear_value(const struct option_def *def)
+void option_clear(const struct option_def *def)
 {
 	struct option_list *list;
 
@@ -113,7 +112,7 @@ static int add_to_list(const struct option_def *def, const char *text, struct er
 	return 0;
 }
 
-int options_set_value(const struct option_def *def, const char *text, struct err *err)
+int option_set(const struct option_def *def, const char *text, struct err *err)
 {
 	switch (def->type) {
 	case OPTION_TEXT:
@@ -132,60 +131,4 @@ int options_set_value(const struct option_def *def, const char *text, struct err
 		return add_to_list(def, text, err);
 	}
 	return -EINVAL;
-}
-
-const struct option_def *options_find(const struct options *options, const char *name, size_t len)
-{
-	for (size_t i = 0; i < options->def_nr; i++)
-		if (strlen(options->def[i].name) == len &&
-		    memcmp(options->def[i].name, name, len) == 0)
-			return &options->def[i];
-	return NULL;
-}
-
-/* Levenshtein distance; one row of the table at a time. */
-static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-	size_t row[NAME_MAX_BYTES + 1];
-
-	if (a_len > NAME_MAX_BYTES || b_len > NAME_MAX_BYTES)
-		return NAME_MAX_BYTES;
-	for (size_t i = 0; i <= b_len; i++)
-		row[i] = i;
-	for (size_t i = 1; i <= a_len; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t k = 1; k <= b_len; k++) {
-			size_t above = row[k];
-			size_t change = diagonal + (a[i - 1] != b[k - 1]);
-
-			row[k] = MIN(change, 1 + MIN(above, row[k - 1]));
-			diagonal = above;
-		}
-	}
-	return row[b_len];
-}
-
-const char *options_suggest(const struct options *options, const char *prefix, const char *name,
-			    size_t len, char buf[128])
-{
-	static const char *const builtin[] = { OPTIONS_BUILTIN };
-	const char *best = NULL;
-	size_t least = len / 3 + 2;
-
-	for (size_t i = 0; i < options->def_nr + ARRAY_SIZE(builtin); i++) {
-		const char *known =
-			i < options->def_nr ? options->def[i].name : builtin[i - options->def_nr];
-		size_t far = distance(name, len, known, strlen(known));
-
-		if (far < least) {
-			least = far;
-			best = known;
-		}
-	}
-	buf[0] = '\0';
-	if (best)
-		snprintf(buf, 128, "; did you mean %s%s?", prefix, best);
-	return buf;
 }

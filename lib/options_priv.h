@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_OPTIONS_VALUE_H
-#define LIB_OPTIONS_VALUE_H
+#ifndef LIB_OPTIONS_PRIV_H
+#define LIB_OPTIONS_PRIV_H
 
-/* One value of the table; for lib/options*.c only. */
+/* What options.c and options_file.c share. */
 
 #include "lib/options.h"
-
-/* Every program has these. */
-#define OPTIONS_BUILTIN "config", "help", "version", "completion"
-
-void options_clear_value(const struct option_def *def);
-
-/* Read `text` into the value; a list is appended to.  The sentence begins with what is wrong, not the name. */
-must_check int options_set_value(const struct option_def *def, const char *text, struct err *err);
 
 /* NULL when there is none of that name (`len` bytes). */
 const struct option_def *options_find(const struct options *options, const char *name, size_t len);
