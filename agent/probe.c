@@ -116,9 +116,9 @@ static void ignore_cgroup(void *ctx, uint64_t id, const char *path)
 	(void)ctx, (void)id, (void)path;
 }
 
-static void ignore_process(void *ctx, uint32_t tgid, uint64_t mm, uint64_t cgroup)
+static void ignore_process(void *ctx, uint32_t tgid, uint64_t image, uint64_t cgroup)
 {
-	(void)ctx, (void)tgid, (void)mm, (void)cgroup;
+	(void)ctx, (void)tgid, (void)image, (void)cgroup;
 }
 
 static void ignore_sample(void *ctx, const struct sample *sample)

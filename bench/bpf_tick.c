@@ -119,11 +119,11 @@ static void on_cgroup(void *ctx, uint64_t id, const char *path)
 	(void)path;
 }
 
-static void on_process(void *ctx, uint32_t tgid, uint64_t mm, uint64_t cgroup)
+static void on_process(void *ctx, uint32_t tgid, uint64_t image, uint64_t cgroup)
 {
 	(void)ctx;
 	(void)tgid;
-	(void)mm;
+	(void)image;
 	(void)cgroup;
 }
 

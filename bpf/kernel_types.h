@@ -34,8 +34,31 @@ struct css_set {
 
 struct mm_struct;
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1]; /* level + 1 */
+};
+
 struct task_struct {
+	unsigned int flags;
 	struct mm_struct *mm;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	__u64 start_boottime;
+	__u64 self_exec_id;
 	struct css_set *cgroups;
 };
 

@@ -19,11 +19,15 @@
 #include "bpf/sampler_logic.h"
 #include "bpf/sampler_maps.h"
 
+#define PID_LEVELS 33 /* MAX_PID_NS_LEVEL and the first */
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u64 prof_seed = 1;
 /* 0 = cgroup2, else the v1 hierarchy of the memory controller */
 const volatile __s32 prof_hierarchy = 0;
+/* The number of the PID namespace that the agent sees; 0 = the first one, which is everybody's. */
+const volatile __u32 prof_pid_namespace = 0;
 const volatile __u32 prof_slots = PROF_SLOTS;
 __u32 prof_set; /* which counts[] and stacks[] are written to */
 struct prof_stats prof_stats[PROF_CPUS] __attribute__((aligned(64)));
@@ -52,16 +56,39 @@ static __always_inline __u64 current_cgroup(void)
 	return BPF_CORE_READ(task, cgroups, subsys[subsys & 15], cgroup, kn, id);
 }
 
-/* x86-64.  __USER32_CS is 0x23: a 32-bit program's frames have another shape. */
-#define USER_CS32 0x23
-static __always_inline _Bool is_user(__u64 cs)
-{
-	return (cs & 3) == 3;
-}
-
 /* volatile: the compiler may not merge two loads into one from a computed address, which the
  * verifier refuses for the context. */
 #define CTX_REG(ctx, name) (*(const volatile __u64 *)&(ctx)->regs.name)
+
+/* The process's number as the agent's /proc has it. */
+static __always_inline __u32 own_tgid(struct task_struct *task)
+{
+	struct pid *pid;
+	__u32 level, i;
+
+	if (!prof_pid_namespace)
+		return bpf_get_current_pid_tgid() >> 32;
+	pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	level = BPF_CORE_READ(pid, level);
+	for (i = 0; i < PID_LEVELS && i <= level; i++) {
+		struct upid *upid = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+				    i * bpf_core_type_size(struct upid);
+
+		if (BPF_CORE_READ(upid, ns, ns.inum) == prof_pid_namespace)
+			return BPF_CORE_READ(upid, nr);
+	}
+	return 0;
+}
+
+/* Unlike the address of its memory, what exec makes never comes back. */
+static __always_inline __u64 own_image(struct task_struct *task)
+{
+	__u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
+	__u64 exec = BPF_CORE_READ(task, self_exec_id);
+	__u64 hash = prof_hash_step(prof_seed, start, prof_seed);
+
+	return prof_hash_end(prof_hash_step(hash, exec, prof_seed), 0);
+}
 
 /* The registers the task had when it last ran in user mode. */
 static __always_inline _Bool user_frame(struct bpf_perf_event_data *ctx, struct prof_frame *f)
@@ -69,14 +96,14 @@ static __always_inline _Bool user_frame(struct bpf_perf_event_data *ctx, struct 
 	struct pt_regs___kernel *regs;
 	__u64 cs = CTX_REG(ctx, cs) & 0xffff;
 
-	if (is_user(cs)) {
+	if (prof_is_user_mode(cs)) {
 		*f = (struct prof_frame){ CTX_REG(ctx, rip), CTX_REG(ctx, rbp), CTX_REG(ctx, rsp) };
-		return cs != USER_CS32;
+		return cs != PROF_USER_CS32;
 	}
 	regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	cs = regs->cs & 0xffff;
 	*f = (struct prof_frame){ regs->ip, regs->bp, regs->sp };
-	return is_user(cs) && cs != USER_CS32;
+	return prof_is_user_frame(cs, f->ip, f->low);
 }
 
 /* To the caller's frame.  The only place that knows how; tables for code without frame pointers
@@ -129,7 +156,7 @@ static __noinline int walk_kernel(struct bpf_perf_event_data *ctx, struct prof_s
 	long size;
 	__u32 nr, i;
 
-	if (!scratch || is_user(ctx->regs.cs))
+	if (!scratch || prof_is_user_mode(ctx->regs.cs))
 		return 0;
 	ip = &scratch->ip[scratch->ev.key.user_nr & 127];
 	size = bpf_get_stack(ctx, ip, PROF_DEPTH_KERNEL * sizeof(__u64), 0);
@@ -146,11 +173,11 @@ static __noinline int walk_kernel(struct bpf_perf_event_data *ctx, struct prof_s
 /* Tell of a process image once; if nobody hears it, again with its next sample. */
 static __always_inline void report_process(const struct prof_key *key, struct prof_stats *own)
 {
-	struct process process = { key->mm, key->tgid };
-	struct prof_event_process ev = { PROF_EVENT_PROCESS, key->tgid, key->mm, key->cgroup };
+	struct process process = { key->image, key->tgid };
+	struct prof_event_process ev = { PROF_EVENT_PROCESS, key->tgid, key->image, key->cgroup };
 	__u32 told = 1;
 
-	if (!key->mm || bpf_map_lookup_elem(&processes, &process))
+	if (!key->image || bpf_map_lookup_elem(&processes, &process))
 		return;
 	if (bpf_ringbuf_output(&events, &ev, sizeof(ev), BPF_RB_FORCE_WAKEUP))
 		own->nr[PROF_STAT_LOST_EVENT]++;
@@ -235,7 +262,7 @@ static __always_inline void take(struct bpf_perf_event_data *ctx, const struct p
 				 __u64 cgroup, __u64 weight, struct prof_stats *own)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	__u64 mm = (__u64)BPF_CORE_READ(task, mm);
+	_Bool user = BPF_CORE_READ(task, mm) && prof_is_user_task(BPF_CORE_READ(task, flags));
 	__u32 zero = 0;
 	struct prof_scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
 	struct prof_event_sample *ev;
@@ -249,11 +276,11 @@ static __always_inline void take(struct bpf_perf_event_data *ctx, const struct p
 	ev->type = PROF_EVENT_SAMPLE;
 	ev->count = (struct prof_count){ weight, 1 };
 	ev->key = (struct prof_key){ .cgroup = cgroup,
-				     .tgid = bpf_get_current_pid_tgid() >> 32,
+				     .tgid = own_tgid(task),
 				     .rate_hz = cls->rate_hz };
-	if (mm)
-		ev->key.mm = prof_hash_end(prof_hash_step(prof_seed, mm, prof_seed), 0);
-	if (mm && (cls->flags & PROF_WANT_USER))
+	if (user)
+		ev->key.image = own_image(task);
+	if (user && (cls->flags & PROF_WANT_USER))
 		walk_user(ctx, scratch);
 	if (cls->flags & PROF_WANT_KERNEL)
 		walk_kernel(ctx, scratch);

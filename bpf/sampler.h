@@ -70,8 +70,8 @@ struct prof_key {
 	__u64 cgroup;
 	__u64 user_hash; /* 0 = none */
 	__u64 kernel_hash;
-	__u64 mm; /* keyed hash of the address: tells a process from its predecessor before exec */
-	__u32 tgid;
+	__u64 image; /* keyed hash of the process's start and its number of exec; 0 = a kernel thread */
+	__u32 tgid;    /* in the agent's PID namespace; 0 = not visible there */
 	__u32 rate_hz; /* of the class when it was taken */
 	__u32 end;     /* enum prof_end */
 	__u16 user_nr; /* frames; what the reader needs to find the chunks */
@@ -117,7 +117,7 @@ struct prof_event_cgroup {
 struct prof_event_process {
 	__u32 type;
 	__u32 tgid;
-	__u64 mm;
+	__u64 image;
 	__u64 cgroup;
 };
 

@@ -55,6 +55,32 @@ prof_inline void prof_draw(struct prof_state *s, __u32 rnd)
 	s->next_ns += s->offset_ns;
 }
 
+/* include/linux/sched.h */
+#define PROF_TASK_IO_WORKER 0x00000010U
+#define PROF_TASK_KTHREAD 0x00200000U
+
+/* Whether the task runs user code of its own: a kernel thread that borrows an address space does not, nor does a worker of
+ * io_uring, whose registers are those of who made it. */
+prof_inline _Bool prof_is_user_task(__u32 flags)
+{
+	return !(flags & (PROF_TASK_IO_WORKER | PROF_TASK_KTHREAD));
+}
+
+/* x86-64.  __USER32_CS is 0x23: a 32-bit program's frames have another shape. */
+#define PROF_USER_CS32 0x23
+
+prof_inline _Bool prof_is_user_mode(__u64 cs)
+{
+	return (cs & 3) == 3;
+}
+
+/* Whether registers saved on entry to the kernel are a user's that can be walked.  A thread that has never been in user
+ * mode has neither place nor stack. */
+prof_inline _Bool prof_is_user_frame(__u64 cs, __u64 ip, __u64 sp)
+{
+	return prof_is_user_mode(cs) && cs != PROF_USER_CS32 && (ip || sp);
+}
+
 /* A frame of a walk by frame pointers. */
 struct prof_frame {
 	__u64 ip;

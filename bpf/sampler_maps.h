@@ -65,7 +65,7 @@ struct {
 } scratches SEC(".maps");
 
 struct process {
-	__u64 mm;
+	__u64 image;
 	__u64 tgid;
 };
 

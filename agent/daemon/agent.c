@@ -35,13 +35,13 @@ static void on_cgroup_gone(void *ctx, uint64_t id, const char *path)
 	cgroups_gone(agent->cgroups, id, now_boot_ns());
 }
 
-static void on_process_seen(void *ctx, uint32_t tgid, uint64_t mm, uint64_t cgroup)
+static void on_process_seen(void *ctx, uint32_t tgid, uint64_t image, uint64_t cgroup)
 {
 	struct agent *agent = ctx;
 
 	(void)cgroup;
 	sideband_drain(agent->sideband);
-	symbolizer_process_seen(agent->symbolizer, tgid, mm);
+	symbolizer_process_seen(agent->symbolizer, tgid, image);
 }
 
 static void on_ring(uv_poll_t *poll, int status, int events)

@@ -24,7 +24,7 @@ static void on_process(struct sampler *s, const void *data, size_t size)
 	const struct prof_event_process *ev = data;
 
 	if (size >= sizeof(*ev))
-		s->events.process_seen(s->ctx, ev->tgid, ev->mm, ev->cgroup);
+		s->events.process_seen(s->ctx, ev->tgid, ev->image, ev->cgroup);
 }
 
 static void on_sample(struct sampler *s, const void *data, size_t size)
@@ -37,7 +37,7 @@ static void on_sample(struct sampler *s, const void *data, size_t size)
 		return;
 	sample = (struct sample){
 		.cgroup = ev->key.cgroup,
-		.mm = ev->key.mm,
+		.image = ev->key.image,
 		.tgid = ev->key.tgid,
 		.rate_hz = ev->key.rate_hz,
 		.cpu_ns = ev->count.cpu_ns,

@@ -39,7 +39,7 @@ struct sampler_options {
 struct sampler_events {
 	void (*cgroup_made)(void *ctx, uint64_t id, const char *path);
 	void (*cgroup_gone)(void *ctx, uint64_t id, const char *path);
-	void (*process_seen)(void *ctx, uint32_t tgid, uint64_t mm, uint64_t cgroup);
+	void (*process_seen)(void *ctx, uint32_t tgid, uint64_t image, uint64_t cgroup);
 	void (*sample)(void *ctx,
 		       const struct sample *sample); /* overflow; also called by sampler_drain() */
 };

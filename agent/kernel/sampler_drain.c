@@ -89,7 +89,7 @@ static void count_row(struct drain *d, const void *key_bytes, const void *value_
 	memcpy(&count, value_bytes, sizeof(count));
 	sample = (struct sample){
 		.cgroup = key.cgroup,
-		.mm = key.mm,
+		.image = key.image,
 		.tgid = key.tgid,
 		.rate_hz = key.rate_hz,
 		.cpu_ns = count.cpu_ns,

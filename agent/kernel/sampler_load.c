@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 #define BIT_PERFMON 38
 #define BIT_BPF 39
+#define PID_NAMESPACE_FIRST 0xEFFFFFFCU /* PROC_PID_INIT_INO */
 
 static int no_print(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -177,6 +179,16 @@ static void choose_tracepoints(struct sampler_bpf *skel)
 			bpf_program__set_autoload(tp[i].program, false);
 }
 
+/* 0 for the first one, and when it is not known. */
+static uint32_t pid_namespace(void)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == PID_NAMESPACE_FIRST)
+		return 0;
+	return (uint32_t)st.st_ino;
+}
+
 int sampler_load(struct sampler *s, const struct sampler_options *options, struct err *err)
 {
 	uint64_t seed;
@@ -198,6 +210,7 @@ int sampler_load(struct sampler *s, const struct sampler_options *options, struc
 		return explain(-errno, err);
 	s->skel->rodata->prof_seed = seed;
 	s->skel->rodata->prof_hierarchy = hierarchy;
+	s->skel->rodata->prof_pid_namespace = pid_namespace();
 	size_maps(s, options);
 	choose_tracepoints(s->skel);
 	r = sampler_bpf__load(s->skel);

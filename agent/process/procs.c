@@ -17,7 +17,7 @@ struct proc {
 	struct table_node node; /* by tgid */
 	size_t at;
 	uint32_t tgid;
-	uint64_t mm;
+	uint64_t id;
 	struct proc_maps maps;
 	int64_t read_ns, used_ns;
 	bool missed; /* never read */
@@ -104,11 +104,11 @@ static struct proc *next_image(const struct proc *proc)
 	return TABLE_ENTRY(table_next(&proc->node), struct proc, node);
 }
 
-static struct proc *find(const struct procs *procs, uint32_t tgid, uint64_t mm)
+static struct proc *find(const struct procs *procs, uint32_t tgid, uint64_t id)
 {
 	struct proc *proc = first_image(procs, tgid);
 
-	while (proc && proc->mm != mm)
+	while (proc && proc->id != id)
 		proc = next_image(proc);
 	return proc;
 }
@@ -153,12 +153,12 @@ static void adopt(struct procs *procs, struct proc *proc)
 	proc->missed = proc->maps.nr == 0 && !told;
 }
 
-static struct proc *add(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns)
+static struct proc *add(struct procs *procs, uint32_t tgid, uint64_t id, int64_t now_ns)
 {
 	struct proc *proc = xcalloc(1, sizeof(*proc));
 
 	proc->tgid = tgid;
-	proc->mm = mm;
+	proc->id = id;
 	proc->used_ns = now_ns;
 	proc->at = procs->nr;
 	GROW(procs->proc, procs->nr);
@@ -180,14 +180,14 @@ static void mark_others(struct procs *procs, const struct proc *now)
 			proc->dead = true;
 }
 
-void procs_seen(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns)
+void procs_seen(struct procs *procs, uint32_t tgid, uint64_t id, int64_t now_ns)
 {
-	struct proc *proc = find(procs, tgid, mm);
+	struct proc *proc = find(procs, tgid, id);
 
 	if (proc)
 		read_maps(procs, proc, now_ns);
 	else
-		proc = add(procs, tgid, mm, now_ns);
+		proc = add(procs, tgid, id, now_ns);
 	mark_others(procs, proc);
 	proc->dead = false;
 	adopt(procs, proc);
@@ -202,14 +202,14 @@ static bool has_later_image(struct procs *procs, uint32_t tgid)
 	return false;
 }
 
-struct proc *procs_get(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns)
+struct proc *procs_get(struct procs *procs, uint32_t tgid, uint64_t id, int64_t now_ns)
 {
-	struct proc *proc = find(procs, tgid, mm);
+	struct proc *proc = find(procs, tgid, id);
 
 	if (!proc && has_later_image(procs, tgid))
 		return NULL;
 	if (!proc)
-		proc = add(procs, tgid, mm, now_ns);
+		proc = add(procs, tgid, id, now_ns);
 	proc->used_ns = now_ns;
 	return proc->missed ? NULL : proc;
 }

@@ -4,7 +4,7 @@
 
 /* The sampled processes and where their code is mapped: from an address to a place in a file.
  *
- * A process image is (tgid, mm): exec makes a new one.  Its mappings are read when it is first seen, and
+ * A process image is (tgid, image): exec makes a new one, whose number never was before.  Its mappings are read when it is first seen, and
  * again (at most once in PROCS_REFRESH_NS) when an address is in none of them.  Bounded: the least
  * recently used go.
  *
@@ -29,11 +29,11 @@ struct procs *procs_new(const char *proc, struct files *files, const struct imag
 void procs_free(struct procs *procs);
 
 /* Read the mappings of a process image now; what was known of the process's earlier images goes. */
-void procs_seen(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns);
+void procs_seen(struct procs *procs, uint32_t tgid, uint64_t image, int64_t now_ns);
 
 /* The process image, read now if it is not known.  NULL = gone before it was read.  Valid until the next
  * call. */
-struct proc *procs_get(struct procs *procs, uint32_t tgid, uint64_t mm, int64_t now_ns);
+struct proc *procs_get(struct procs *procs, uint32_t tgid, uint64_t image, int64_t now_ns);
 
 /* Where `addr` is: an id of a file and the offset in it, or a named frame. */
 struct frame procs_frame(struct procs *procs, struct proc *proc, uint64_t addr, int64_t now_ns);

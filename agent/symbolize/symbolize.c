@@ -64,9 +64,9 @@ void symbolizer_side_event(struct symbolizer *symbolizer, const struct sideband_
 	images_take(symbolizer->images, event);
 }
 
-void symbolizer_process_seen(struct symbolizer *symbolizer, uint32_t tgid, uint64_t mm)
+void symbolizer_process_seen(struct symbolizer *symbolizer, uint32_t tgid, uint64_t image)
 {
-	procs_seen(symbolizer->procs, tgid, mm, monotonic_ns());
+	procs_seen(symbolizer->procs, tgid, image, monotonic_ns());
 }
 
 static struct frame named(enum frame_name name)
@@ -79,7 +79,7 @@ static size_t user_frames(struct symbolizer *symbolizer, const struct sample *sa
 			  struct frame *frame)
 {
 	int64_t now_ns = monotonic_ns();
-	struct proc *proc = procs_get(symbolizer->procs, sample->tgid, sample->mm, now_ns);
+	struct proc *proc = procs_get(symbolizer->procs, sample->tgid, sample->image, now_ns);
 	size_t nr = 0;
 
 	if (!proc) {
@@ -127,7 +127,8 @@ void symbolizer_add(struct symbolizer *symbolizer, struct profile *profile,
 		frame[nr++] = named(FRAME_UNKNOWN);
 	profile_add(profile, frame, nr, sample->cpu_ns, sample->samples);
 	if (!profile->main_file && sample->user_nr) {
-		const struct proc *proc = procs_get(symbolizer->procs, sample->tgid, sample->mm, 0);
+		const struct proc *proc =
+			procs_get(symbolizer->procs, sample->tgid, sample->image, 0);
 
 		profile->main_file = proc ? procs_main_file(proc) : 0;
 	}

@@ -46,7 +46,7 @@ bool symbolizer_reading(const struct symbolizer *symbolizer);
 void symbolizer_side_event(struct symbolizer *symbolizer, const struct sideband_event *event);
 
 /* A process image was seen for the first time: read its mappings now, before it is gone. */
-void symbolizer_process_seen(struct symbolizer *symbolizer, uint32_t tgid, uint64_t mm);
+void symbolizer_process_seen(struct symbolizer *symbolizer, uint32_t tgid, uint64_t image);
 
 /* Normalize the sample and add it to `profile`.  Cannot fail: what cannot be known becomes a named
  * frame, and the CPU time is kept. */

@@ -10,7 +10,7 @@
 /* Pointers are valid during the call only. */
 struct sample {
 	uint64_t cgroup;
-	uint64_t mm;
+	uint64_t image; /* which of the images that the process has had; 0 = a kernel thread */
 	uint32_t tgid;
 	uint32_t rate_hz;
 	uint64_t cpu_ns;

@@ -34,7 +34,10 @@ struct seen {
 	uint64_t cgroup; /* only samples of this one are summed */
 	uint64_t cpu_ns, samples, rows;
 	uint64_t rate_ns[LIMIT_SAMPLE_RATE_HZ + 1];
-	uint64_t in_spin, in_chain, in_kernel, processes;
+	uint64_t in_spin, in_chain, in_kernel, with_user, processes;
+	uint64_t image[64]; /* the distinct ones of our cgroup */
+	size_t image_nr;
+	uint32_t tgid;
 	uint64_t made, gone;
 	char made_path[PROF_PATH];
 };
@@ -87,6 +90,8 @@ static inline void on_sample(void *ctx, const struct sample *sample)
 		found |= inside(sample->user[i], chain, 128);
 	if (found)
 		seen->in_chain += sample->samples;
+	if (sample->user_nr)
+		seen->with_user += sample->samples;
 	if (sample->kernel_nr && sample->kernel[0] >> 63)
 		seen->in_kernel += sample->samples;
 }
@@ -107,13 +112,19 @@ static inline void on_gone(void *ctx, uint64_t id, const char *path)
 	seen->gone = id;
 }
 
-static inline void on_process(void *ctx, uint32_t tgid, uint64_t mm, uint64_t cgroup)
+static inline void on_process(void *ctx, uint32_t tgid, uint64_t image, uint64_t cgroup)
 {
 	struct seen *seen = ctx;
 
-	(void)tgid;
-	if (mm && cgroup == seen->cgroup)
-		seen->processes++;
+	if (!image || cgroup != seen->cgroup)
+		return;
+	seen->processes++;
+	seen->tgid = tgid;
+	for (size_t i = 0; i < seen->image_nr; i++)
+		if (seen->image[i] == image)
+			return;
+	if (seen->image_nr < ARRAY_SIZE(seen->image))
+		seen->image[seen->image_nr++] = image;
 }
 
 static const struct sampler_events events = { on_made, on_gone, on_process, on_sample };

@@ -306,6 +306,20 @@ static void no_two_of_many_alike_stacks_meet(void **state)
 	free(all);
 }
 
+static void only_a_thread_that_was_in_user_mode_has_a_user_stack(void **state)
+{
+	(void)state;
+	assert_true(prof_is_user_frame(0x33, 0x401000, 0x7ffe0000));
+	assert_true(prof_is_user_frame(0x33, 0, 0x7ffe0000)); /* it called NULL */
+	assert_false(prof_is_user_frame(0x33, 0,
+					0)); /* made by the kernel, with its maker's registers */
+	assert_false(prof_is_user_frame(0x10, 0x401000, 0x7ffe0000));
+	assert_false(prof_is_user_frame(PROF_USER_CS32, 0x401000, 0x7ffe0000));
+	assert_true(prof_is_user_task(0x00400040));
+	assert_false(prof_is_user_task(0x00400040 | PROF_TASK_KTHREAD));
+	assert_false(prof_is_user_task(0x00400040 | PROF_TASK_IO_WORKER));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +338,7 @@ int main(void)
 		cmocka_unit_test(a_chain_that_points_at_itself_ends),
 		cmocka_unit_test(the_hash_depends_on_order_length_and_seed),
 		cmocka_unit_test(no_two_of_many_alike_stacks_meet),
+		cmocka_unit_test(only_a_thread_that_was_in_user_mode_has_a_user_stack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

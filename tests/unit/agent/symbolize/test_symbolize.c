@@ -62,7 +62,7 @@ static struct sample stack_of(pid_t pid, const uint64_t *user, size_t nr)
 {
 	return (struct sample){
 		.tgid = (uint32_t)pid,
-		.mm = 0x1234,
+		.image = 0x1234,
 		.rate_hz = 19,
 		.cpu_ns = 52631579,
 		.samples = 1,
@@ -93,7 +93,7 @@ static void a_living_process_is_named(void **state)
 	Pprof__Profile *read;
 
 	(void)state;
-	symbolizer_process_seen(symbolizer, (uint32_t)pid, sample.mm);
+	symbolizer_process_seen(symbolizer, (uint32_t)pid, sample.image);
 	symbolizer_add(symbolizer, profile, &sample);
 	end(pid);
 	read = encode(symbolizer, profile);
@@ -184,8 +184,8 @@ static void one_that_is_gone_is_named_by_what_the_kernel_told(void **state)
 	tell(symbolizer, (uint32_t)gone);
 	end(gone);
 	/* Nobody who is alive has opened the file yet. */
-	symbolizer_process_seen(symbolizer, (uint32_t)gone, sample[1].mm);
-	symbolizer_process_seen(symbolizer, (uint32_t)alive, sample[0].mm);
+	symbolizer_process_seen(symbolizer, (uint32_t)gone, sample[1].image);
+	symbolizer_process_seen(symbolizer, (uint32_t)alive, sample[0].image);
 	for (size_t i = 0; i < 2; i++)
 		symbolizer_add(symbolizer, profile, &sample[i]);
 	end(alive);
