@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documents' commands for a cluster, as they are printed, on a real API server.  (Those for a machine without one:
+e2e/newcomer.py.)"""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+
+from rubato import scope, tools
+from rubato.daemons import BUILD, REPO, make_certs
+from rubato.kube_rig import KubeRig
+from rubato.markdown import shell_blocks, shell_session
+
+ONE_BY_ONE = True
+PORT = 4320  # the default of --listen
+PATIENCE_S = 90
+
+
+def _is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _checkout(rig):
+    """What a person has: a checkout, a home with a kubeconfig, kubectl and the daemons on the path.  Returns where it is
+    and the environment."""
+    home = scope.temp_dir("rubato-commands-")
+    os.makedirs(f"{home}/.kube")
+    shutil.copy(rig.server.kubeconfig, f"{home}/.kube/config")
+    for name in ("crds", "examples"):
+        os.symlink(os.path.join(REPO, name), f"{home}/{name}")
+    make_certs(f"{home}/certs", "fleet")  # the agent's, before the document's own command finds them made
+    path = f"{BUILD}:{os.path.dirname(rig.server.binary['kubectl'])}:{os.environ['PATH']}"
+    return home, {"PATH": path, "HOME": home, "LC_ALL": "C.UTF-8"}
+
+
+def _shell(script, cwd, env):
+    """As typed into one shell, each command only if the one before went well; what it left running is ended."""
+    done = subprocess.run(["bash", "-e"], input=f"trap 'kill %1; wait' EXIT\n{script}", cwd=cwd, env=env, timeout=PATIENCE_S,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+async def the_readmes_commands_for_a_cluster(checks):
+    sentence = "README and docs/cluster.md: the commands for a cluster run as printed"
+    if not _is_free(PORT):
+        checks.skip(sentence, f"port {PORT}, the default of --listen, is taken")
+        return
+    try:
+        rig = KubeRig("commands")
+    except tools.Missing as why:
+        checks.skip(sentence, str(why))
+        return
+    home, env = _checkout(rig)
+    # The rig's agent, by the document's certificates, to the document's controller.
+    rig.agent.argv = [argument.replace(rig.cluster.certs, f"{home}/certs").replace(f":{rig.cluster.listen}", f":{PORT}")
+                      for argument in rig.agent.argv]
+    rig.pod("payments", "settlement")
+    rig.agent.spawn()
+    commands = shell_blocks("README.md", "Use it with a cluster")[0]
+    session = shell_session("docs/cluster.md", "What one sees")
+    status, said = await asyncio.to_thread(_shell, "\n".join([commands, *session]), home, env)
+    checks.check(sentence, status == 0, f"exit status {status}; {' | '.join(said.strip().splitlines()[-4:])}")
+    with open(os.path.join(REPO, "docs", "cluster.md"), encoding="utf-8") as file:
+        columns = next(line for line in file if line.startswith("NAME    RATE"))
+    shown = [line.split() for line in said.splitlines() if line.startswith("NAME ")]
+    checks.check("... `kubectl get profpol` has the columns that docs/cluster.md shows", columns.split() in shown, str(shown))
+    checks.check("... and the boost is confirmed by the agent", "condition met" in said)
+    rig.finish()
+
+
+CASES = [the_readmes_commands_for_a_cluster]
