@@ -107,8 +107,49 @@ def check_example():
         yield "kube/README.md: its example is not kube/example/follow_pods.c"
 
 
+def rooms():
+    """{folder: its modules}, of everything that is compiled into the programs."""
+    found = {}
+    for top in ("lib", "kube", "controller", "agent", "bpf"):
+        for at, _, names in os.walk(top):
+            modules = {name.split(".")[0] for name in names if name.endswith((".c", ".h"))}
+            if modules:
+                found[at] = modules
+    return found
+
+
+def check_map():
+    """The map is the tree: a row for each room, and in it the room's modules."""
+    path = "docs/architecture.md"
+    rows = re.findall(r"^\| `([a-z/]+)/` \| .* \| ([a-z0-9_ ]+) \|$", read(path), re.M)
+    drawn, built = {room: set(modules.split()) for room, modules in rows}, rooms()
+    yield from differences("room", set(built), set(drawn), path)
+    for room in sorted(set(built) & set(drawn)):
+        yield from differences(f"module of {room}/", built[room], drawn[room], path)
+
+
+def check_files():
+    """A file that a document names is there: by its path, or by its name alone."""
+    there = {os.path.normpath(os.path.join(at, name)) for at, folders, names in os.walk(".")
+             if not at.startswith(("./build", "./.git")) for name in names}
+    names = {os.path.basename(path) for path in there}
+    for path in sorted({*DOCS} - {"CONTRIBUTING.md"}):  # which speaks of any x.c
+        for file in sorted(set(re.findall(r"`([a-z0-9_/.-]+\.(?:[ch]|py|sh|proto))`", read(path)))):
+            beside = os.path.normpath(os.path.join(os.path.dirname(path), file))
+            if not {file, beside} & there and ("/" in file or file not in names):
+                yield f"{path}: there is no file {file}"
+
+
+def check_functions():
+    """A function that the data paths name is there."""
+    code = read(*(path for top in ("lib", "kube", "controller", "agent") for path in glob.glob(f"{top}/**/*.[ch]", recursive=True)))
+    for name in sorted(set(re.findall(r"`(\w+)\(\)`", read("docs/architecture.md")))):
+        if not re.search(rf"\b{name}\(", code):
+            yield f"docs/architecture.md: there is no function {name}()"
+
+
 def main():
-    complaints = [*check_metrics(), *check_reasons(), *check_links(), *check_example()]
+    complaints = [*check_metrics(), *check_reasons(), *check_links(), *check_map(), *check_files(), *check_functions(), *check_example()]
     for program in sys.argv[1:]:
         complaints += check_options(program)
     print("".join(f"{line}\n" for line in complaints), end="", file=sys.stderr)
