@@ -87,6 +87,7 @@ $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(*)_bpf > $@.tmp && sed 's,return err;,& /* NOLINT: the analyzer sees a leak where libbpf frees */,' $@.tmp > $@ && rm $@.tmp
 
 check: $(UNIT) $(B)/rubato-controller $(B)/rubato-agent $(B)/kube/example/follow_pods
+	$(Q)tests/check-layers.sh $(B)
 	$(Q)tests/check-docs.py $(B)/rubato-controller $(B)/rubato-agent
 	$(Q)tests/run-unit.sh $(UNIT)
 fuzz: $(FUZZ)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/daemon/agent.h"
-#include "agent/probe.h"
 #include "agent/daemon/settings.h"
+#include "agent/probe.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/observe/http.h"

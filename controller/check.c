@@ -6,7 +6,7 @@
 #include "controller/core/compile/compile.h"
 #include "controller/core/store/store.h"
 #include "controller/source/source_files.h"
-#include "lib/core/duration.h"
+#include "lib/core/text/duration.h"
 #include "lib/loop.h"
 
 struct check {

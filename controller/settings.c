@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#include "lib/core/address.h"
 #include "lib/core/limits.h"
+#include "lib/core/text/address.h"
 #include "lib/log.h"
 
 static const char example[] =

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "lib/core/utf8.h"
+#include "lib/core/text/utf8.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 

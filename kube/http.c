@@ -6,9 +6,9 @@
 #include <strings.h>
 #include <uv.h>
 
-#include "kube/core/config/proxy.h"
 #include "kube/auth.h"
 #include "kube/call.h"
+#include "kube/core/config/proxy.h"
 #include "kube/curl.h"
 #include "lib/core/limits.h"
 #include "lib/log.h"

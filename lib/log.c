@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/log.h"
 
-#include "lib/core/utf8.h"
+#include "lib/core/text/utf8.h"
 
 #include <math.h>
 #include <stdio.h>

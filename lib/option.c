@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/core/duration.h"
+#include "lib/core/text/duration.h"
 
 void option_clear(const struct option_def *def)
 {

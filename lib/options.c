@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/core/edit_distance.h"
+#include "lib/core/text/edit_distance.h"
 
 /* What the command line says, before anything is set: the file comes first. */
 struct flag {

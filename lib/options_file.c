@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lib/core/limits.h"
-#include "lib/core/yaml.h"
+#include "lib/core/text/yaml.h"
 #include "lib/fs.h"
 
 static int set_scalar(const struct option_def *def, const json_t *value, struct err *err)

@@ -15,8 +15,8 @@
 #include "agent/core/plan/client_fsm.h"
 #include "lib/control/ws.h"
 #include "lib/control/ws_message.h"
-#include "lib/core/address.h"
 #include "lib/core/control/opamp.h"
+#include "lib/core/text/address.h"
 #include "lib/observe/metrics.h"
 
 #include <netinet/in.h>

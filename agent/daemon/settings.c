@@ -2,8 +2,8 @@
 #include "agent/daemon/settings.h"
 
 #include "bpf/sampler.h"
-#include "lib/core/address.h"
 #include "lib/core/limits.h"
+#include "lib/core/text/address.h"
 #include "lib/log.h"
 #include "lib/options.h"
 

@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "agent/core/profile/profile.h"
-#include "lib/core/encode.h"
 #include "lib/core/sorted.h"
-#include "lib/core/utf8.h"
+#include "lib/core/text/encode.h"
+#include "lib/core/text/utf8.h"
 
 #ifndef FUSE_SUPER_MAGIC
 #define FUSE_SUPER_MAGIC 0x65735546

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "agent/sink/sink_retain.h"
-#include "lib/core/utf8.h"
+#include "lib/core/text/utf8.h"
 
 #define COMPONENT_BYTES 200 /* of a directory's name */
 

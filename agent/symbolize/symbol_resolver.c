@@ -9,7 +9,7 @@
 #include "agent/core/symbol/elf.h"
 #include "agent/core/symbol/symbol_cache.h"
 #include "agent/symbolize/kernel_names.h"
-#include "lib/core/utf8.h"
+#include "lib/core/text/utf8.h"
 
 #define KERNEL_START 0xffff800000000000ULL
 #define PAGE_BYTES 4096ULL

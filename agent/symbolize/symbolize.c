@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/core/symbol/images.h"
 #include "agent/core/model/sample.h"
+#include "agent/core/symbol/images.h"
 #include "agent/process/files.h"
 #include "agent/process/procs.h"
 #include "agent/symbolize/symbol_resolver.h"

@@ -2,7 +2,7 @@
 #include "controller/reconcile/reconcile_priv.h"
 
 #include "controller/core/compile/effective.h"
-#include "lib/core/json.h"
+#include "lib/core/text/json.h"
 #include "lib/log.h"
 #include "lib/observe/metrics.h"
 

@@ -6,7 +6,7 @@
 #include <uv.h>
 
 #include "controller/core/status/status_queue.h"
-#include "lib/core/json.h"
+#include "lib/core/text/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/observe/metrics.h"

@@ -11,8 +11,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "lib/core/json.h"
 #include "lib/core/limits.h"
+#include "lib/core/text/json.h"
 #include "lib/fs.h"
 #include "lib/log.h"
 #include "lib/observe/metrics.h"

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/core/json.h"
 #include "lib/core/limits.h"
+#include "lib/core/text/json.h"
 
 #define NOTE_BYTES 1024
 #define INSTANCE_BYTES 128

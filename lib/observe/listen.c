@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/core/address.h"
+#include "lib/core/text/address.h"
 
 #define BACKLOG 4096 /* a fleet may come at once; the kernel's own bound is somaxconn */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/observe/metrics.h"
 
-#include "lib/core/utf8.h"
+#include "lib/core/text/utf8.h"
 
 #include <assert.h>
 #include <ctype.h>

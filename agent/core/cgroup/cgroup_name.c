@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "lib/core/encode.h"
+#include "lib/core/text/encode.h"
 
 #define COMPONENT_MAX 256 /* NAME_MAX + 1 */
 #define UUID_LEN 36

@@ -5,9 +5,9 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-#include "lib/core/encode.h"
-#include "lib/core/json.h"
 #include "lib/core/limits.h"
+#include "lib/core/text/encode.h"
+#include "lib/core/text/json.h"
 
 #define MAGIC "rubato-plan 1 "
 #define SUM_HEX 64

@@ -6,7 +6,7 @@
 
 #include "agent/core/profile/pprof_writer.h"
 #include "lib/core/limits.h"
-#include "lib/core/utf8.h"
+#include "lib/core/text/utf8.h"
 
 #define LABELS (5 + LIMIT_PLAN_LABELS)
 #define STACK_IDS 400000 /* location ids in all samples: keeps a profile under 4 MiB uncompressed */

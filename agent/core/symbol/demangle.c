@@ -18,7 +18,7 @@
 #undef xstrdup
 #undef xasprintf
 
-#include "lib/core/utf8.h"
+#include "lib/core/text/utf8.h"
 
 /* Back references double what they repeat.  Where the demangler cannot be left half-way, no more than this. */
 #define BACK_REFERENCES 8

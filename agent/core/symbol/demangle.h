@@ -14,7 +14,7 @@
 #define DEMANGLE_OUTPUT 4096 /* with the NUL */
 
 /* Write the name for `symbol` (NUL-terminated) to `out`: demangled if it is a mangled name, else as it is.
- * The result is valid UTF-8 without control characters (lib/core/utf8.h).  Returns its length. */
+ * The result is valid UTF-8 without control characters (lib/core/text/utf8.h).  Returns its length. */
 size_t demangle(const char *symbol, char out[DEMANGLE_OUTPUT]);
 
 #endif

@@ -5,7 +5,7 @@
 #include <zlib.h>
 
 #include "lib/core/sorted.h"
-#include "lib/core/utf8.h"
+#include "lib/core/text/utf8.h"
 
 /* Text and modules lie within 2 GiB of each other on every architecture; the first line seen is in the text. */
 #define REACH_BELOW (2ULL * 1024 * 1024 * 1024)

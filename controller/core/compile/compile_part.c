@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "controller/core/object/cid.h"
-#include "lib/core/encode.h"
 #include "lib/core/limits.h"
+#include "lib/core/text/encode.h"
 
 /* What a class came to; index as in plan.cls. */
 struct outcome {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "kube/core/config/jwt.h"
-#include "lib/core/json.h"
+#include "lib/core/text/json.h"
 
 #define DEPTH_MAX 16
 #define AUDIENCES_MAX 64

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/core/encode.h"
+#include "lib/core/text/encode.h"
 
 size_t cid_bytes(const uint8_t *cid)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lib/core/limits.h"
-#include "lib/core/rfc3339.h"
+#include "lib/core/text/rfc3339.h"
 
 /* Whole milliseconds, so that a stored clock reads back as the same one. */
 static int64_t whole_ms(int64_t ns)

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/core/duration.h"
-#include "lib/core/edit_distance.h"
 #include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
+#include "lib/core/text/duration.h"
+#include "lib/core/text/edit_distance.h"
 
 static bool printable(const char *text)
 {

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/core/encode.h"
-#include "lib/core/yaml.h"
+#include "lib/core/text/encode.h"
+#include "lib/core/text/yaml.h"
 
 #define PATH_MAX_BYTES 256
 

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "controller/core/object/fields.h"
-#include "lib/core/encode.h"
 #include "lib/core/limits.h"
-#include "lib/core/rfc3339.h"
+#include "lib/core/text/encode.h"
+#include "lib/core/text/rfc3339.h"
 
 struct kind {
 	const char *name, *api_version;

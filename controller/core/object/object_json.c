@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "controller/core/object/cid.h"
-#include "lib/core/json.h"
 #include "lib/core/plan/caps.h"
+#include "lib/core/text/json.h"
 
 static void set(json_t *to, const char *key, json_t *value)
 {

@@ -7,9 +7,9 @@
 
 #include "controller/core/object/cid.h"
 #include "controller/core/object/fields.h"
-#include "lib/core/json.h"
 #include "lib/core/limits.h"
 #include "lib/core/plan/plan.h"
+#include "lib/core/text/json.h"
 
 #define SERVICE_MAX 256 /* bytes of a service name */
 

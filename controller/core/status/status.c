@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "lib/core/plan/caps.h"
-#include "lib/core/rfc3339.h"
-#include "lib/core/utf8.h"
+#include "lib/core/text/rfc3339.h"
+#include "lib/core/text/utf8.h"
 
 #define MESSAGE_MAX 512
 #define REFUSAL_MAX 1024 /* what the CRDs let a message have */

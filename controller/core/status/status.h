@@ -36,7 +36,6 @@
 #include "controller/core/compile/summary.h"
 #include "controller/core/object/model.h"
 #include "controller/core/session/node_state.h"
-#include "controller/core/session/node_state.h"
 #include "controller/core/status/status_read.h"
 #include "lib/core/base.h"
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "controller/core/object/fields.h"
-#include "lib/core/json.h"
-#include "lib/core/rfc3339.h"
+#include "lib/core/text/json.h"
+#include "lib/core/text/rfc3339.h"
 
 void status_record_release(struct status_record *record)
 {

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "kube/core/config/pem.h"
-#include "lib/core/encode.h"
-#include "lib/core/json.h"
 #include "lib/core/limits.h"
-#include "lib/core/rfc3339.h"
+#include "lib/core/text/encode.h"
+#include "lib/core/text/json.h"
+#include "lib/core/text/rfc3339.h"
 
 void exec_credential_release(struct exec_credential *credential)
 {

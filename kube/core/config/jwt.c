@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/core/encode.h"
-#include "lib/core/json.h"
+#include "lib/core/text/encode.h"
+#include "lib/core/text/json.h"
 
 #define DEPTH_MAX 8
 #define EXP_MAX_S 253402300799LL /* the year 9999 */

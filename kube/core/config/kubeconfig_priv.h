@@ -6,8 +6,8 @@
  * its result alone when there is none.  Errors begin with the member's name. */
 
 #include "kube/core/config/kubeconfig.h"
-#include "lib/core/json.h"
-#include "lib/core/yaml.h"
+#include "lib/core/text/json.h"
+#include "lib/core/text/yaml.h"
 
 #define KUBECONFIG_TEXT_MAX 4096
 #define KUBECONFIG_DATA_MAX (256UL * 1024)

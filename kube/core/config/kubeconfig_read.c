@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/core/encode.h"
+#include "lib/core/text/encode.h"
 
 int kubeconfig_text(const json_t *obj, const char *key, size_t max, char **ret, struct err *err)
 {

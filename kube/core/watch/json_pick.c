@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/core/json.h"
-#include "lib/core/json_skip.h"
+#include "lib/core/text/json.h"
+#include "lib/core/text/json_skip.h"
 
 #define LEVELS 64
 

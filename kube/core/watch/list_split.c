@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/core/json_skip.h"
+#include "lib/core/text/json_skip.h"
 
 #define ROOM_KEPT (64UL * 1024)
 

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/core/json.h"
 #include "lib/core/limits.h"
+#include "lib/core/text/json.h"
 
 #define RETRY_AFTER_MAX_S 600
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/core/json.h"
+#include "lib/core/text/json.h"
 
 #define MS_MAX (7LL * 24 * 3600 * 1000)
 

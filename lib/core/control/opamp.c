@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/core/encode.h"
-#include "lib/core/json.h"
 #include "lib/core/limits.h"
+#include "lib/core/text/encode.h"
+#include "lib/core/text/json.h"
 #include "proto/opamp.pb-c.h"
 
 #define HOST_KEY "host.name"

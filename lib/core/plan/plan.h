@@ -28,7 +28,7 @@
 
 #include "lib/core/base.h"
 #include "lib/core/err.h"
-#include "lib/core/json.h"
+#include "lib/core/text/json.h"
 
 #define PLAN_HASH_BYTES 32
 #define PLAN_HASH_HEX (2 * PLAN_HASH_BYTES + 1) /* with the NUL */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/json.h"
 #include "lib/core/limits.h"
 #include "lib/core/plan/plan_json.h"
 #include "lib/core/sorted.h"
+#include "lib/core/text/json.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/encode.h"
 #include "lib/core/plan/caps.h"
 #include "lib/core/plan/plan.h"
+#include "lib/core/text/encode.h"
 
 #include <assert.h>
 #include <openssl/evp.h>

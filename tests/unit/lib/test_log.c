@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/log.h"
-#include "lib/core/json.h"
+#include "lib/core/text/json.h"
 
 #define WALL 1769860800123456789LL
 

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "agent/symbolize/symbolize.h"
+#include "agent/core/model/sample.h"
 #include "agent/core/symbol/procmap.h"
 #include "agent/core/symbol/sideband_parse.h"
-#include "agent/core/model/sample.h"
 #include "tests/unit/agent/read_pprof.h"
 
 static const struct profile_meta meta = {

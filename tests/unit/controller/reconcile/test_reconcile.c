@@ -11,8 +11,8 @@
 #include "controller/reconcile/reconcile.h"
 #include "controller/core/status/status.h"
 #include "controller/status/status_dir.h"
-#include "lib/core/json.h"
 #include "lib/core/limits.h"
+#include "lib/core/text/json.h"
 #include "lib/fs.h"
 #include "lib/observe/metrics.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "kube/core/event_recorder.h"
-#include "lib/core/json.h"
+#include "lib/core/text/json.h"
 
 #define SECOND NSEC_PER_SEC
 #define WALL (1795232806LL * NSEC_PER_SEC + 123456789)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/core/utf8.h"
+#include "lib/core/text/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,9 +5,9 @@
 #include <assert.h>
 #include <string.h>
 
-#include "kube/core/watch/json_pick.h"
 #include "controller/core/object/model.h"
-#include "lib/core/json.h"
+#include "kube/core/watch/json_pick.h"
+#include "lib/core/text/json.h"
 
 #define DEPTH 16
 

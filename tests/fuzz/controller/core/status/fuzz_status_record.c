@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "controller/core/status/status_record.h"
-#include "lib/core/json.h"
 #include "lib/core/limits.h"
+#include "lib/core/text/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two documents, split at the first newline: a plan, and a delta to apply to it. */
 #include "lib/core/plan/plan.h"
-#include "lib/core/json.h"
 #include "lib/core/limits.h"
+#include "lib/core/text/json.h"
 
 #include <stdlib.h>
 #include <string.h>

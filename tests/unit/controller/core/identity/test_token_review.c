@@ -9,7 +9,7 @@
 
 #include "controller/core/identity/token_review.h"
 #include "controller/core/identity/token_cache.h"
-#include "lib/core/json.h"
+#include "lib/core/text/json.h"
 
 #define AUDIENCE "rubato-controller"
 #define USER "system:serviceaccount:rubato:rubato-agent"

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "lib/core/limits.h"
-#include "lib/core/yaml.h"
+#include "lib/core/text/yaml.h"
 #include "lib/fs.h"
 
 #define POLICY_CRD "crds/profiling.rubato.dev_profilingpolicies.yaml"

@@ -8,7 +8,7 @@
 
 #include "controller/core/object/clock.h"
 #include "lib/core/base.h"
-#include "lib/core/rfc3339.h"
+#include "lib/core/text/rfc3339.h"
 
 #define SECOND NSEC_PER_SEC
 #define MINUTE (60 * SECOND)

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "controller/core/object/manifest.h"
-#include "lib/core/duration.h"
 #include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
+#include "lib/core/text/duration.h"
 #include "tests/unit/controller/core/object/crd.h"
 
 /* What the CRDs bound, the code bounds, and the other way round. */

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "controller/core/session/node_state.h"
 #include "controller/core/status/status.h"
+#include "controller/core/session/node_state.h"
 #include "tests/unit/controller/world.h"
 
 #define SECOND NSEC_PER_SEC

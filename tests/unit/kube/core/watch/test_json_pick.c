@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "kube/core/watch/json_pick.h"
-#include "lib/core/json.h"
+#include "lib/core/text/json.h"
 
 #define DEPTH 8
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "kube/core/watch/watch_read.h"
-#include "lib/core/json.h"
+#include "lib/core/text/json.h"
 
 /* Reads a line with only the names kept. */
 static struct watch_read read_of(const char *line)

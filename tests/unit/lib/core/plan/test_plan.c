@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "lib/core/plan/plan.h"
-#include "lib/core/json.h"
 #include "lib/core/limits.h"
+#include "lib/core/text/json.h"
 #include "tests/unit/lib/random_plan.h"
 
 #define NOW (5000 * NSEC_PER_SEC)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/address.h"
+#include "lib/core/text/address.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_CORE_EDIT_DISTANCE_H
-#define LIB_CORE_EDIT_DISTANCE_H
+#ifndef LIB_CORE_TEXT_EDIT_DISTANCE_H
+#define LIB_CORE_TEXT_EDIT_DISTANCE_H
 
 /* How far a word is from another, for "did you mean".  Pure. */
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/core/address.h"
+#include "lib/core/text/address.h"
 
 static void check_listen(const char *text, const char *host, const char *port)
 {

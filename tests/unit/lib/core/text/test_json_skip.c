@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "lib/core/json_skip.h"
+#include "lib/core/text/json_skip.h"
 
 #define TEXT_MAX 400
 #define LEVELS 12

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/json_skip.h"
+#include "lib/core/text/json_skip.h"
 
 #include <endian.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/utf8.h"
+#include "lib/core/text/utf8.h"
 
 #include <assert.h>
 #include <string.h>

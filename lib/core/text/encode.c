@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/encode.h"
+#include "lib/core/text/encode.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/yaml_scalar.h"
+#include "lib/core/text/yaml_scalar.h"
 
 #include <errno.h>
 #include <math.h>

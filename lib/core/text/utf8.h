@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_CORE_UTF8_H
-#define LIB_CORE_UTF8_H
+#ifndef LIB_CORE_TEXT_UTF8_H
+#define LIB_CORE_TEXT_UTF8_H
 
 /* One character of text that may not be UTF-8.  Pure. */
 

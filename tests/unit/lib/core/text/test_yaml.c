@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/core/yaml.h"
+#include "lib/core/text/yaml.h"
 #include "lib/core/limits.h"
 
 static struct yaml_stream parse(const char *text)

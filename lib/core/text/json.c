@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/json.h"
+#include "lib/core/text/json.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/core/json_skip.h"
+#include "lib/core/text/json_skip.h"
 
 /* Of the first value; jansson refuses what comes behind it, before it looks into it. */
 static bool depth_within(const char *buf, size_t len, size_t depth_max)

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/core/duration.h"
+#include "lib/core/text/duration.h"
 
 static void check(const char *text, int64_t ns)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_CORE_ADDRESS_H
-#define LIB_CORE_ADDRESS_H
+#ifndef LIB_CORE_TEXT_ADDRESS_H
+#define LIB_CORE_TEXT_ADDRESS_H
 
 /* HOST:PORT as a person writes it.  Pure: no name is looked up here. */
 

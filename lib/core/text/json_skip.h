@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_CORE_JSON_SKIP_H
-#define LIB_CORE_JSON_SKIP_H
+#ifndef LIB_CORE_TEXT_JSON_SKIP_H
+#define LIB_CORE_TEXT_JSON_SKIP_H
 
 /* Where a value of a JSON text ends, of which nothing else is to be known.  Pure.
  *

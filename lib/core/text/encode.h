@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_CORE_ENCODE_H
-#define LIB_CORE_ENCODE_H
+#ifndef LIB_CORE_TEXT_ENCODE_H
+#define LIB_CORE_TEXT_ENCODE_H
 
 /* Bytes as text and back: hex, and base64 of RFC 4648 in both alphabets.  Pure. */
 

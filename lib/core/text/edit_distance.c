@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/edit_distance.h"
+#include "lib/core/text/edit_distance.h"
 
 #include <ctype.h>
 

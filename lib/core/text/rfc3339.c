@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/rfc3339.h"
+#include "lib/core/text/rfc3339.h"
 
 #include <errno.h>
 #include <stdio.h>

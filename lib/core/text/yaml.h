@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_CORE_YAML_H
-#define LIB_CORE_YAML_H
+#ifndef LIB_CORE_TEXT_YAML_H
+#define LIB_CORE_TEXT_YAML_H
 
 /* YAML as kubectl accepts it: a stream of documents, each a JSON value and the lines it came from.
  *
@@ -17,7 +17,7 @@
 
 #include "lib/core/base.h"
 #include "lib/core/err.h"
-#include "lib/core/json.h"
+#include "lib/core/text/json.h"
 
 struct yaml_doc {
 	json_t *root;		  /* never NULL; an empty document is JSON null */

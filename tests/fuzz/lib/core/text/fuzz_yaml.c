@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/yaml.h"
+#include "lib/core/text/yaml.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "lib/core/edit_distance.h"
+#include "lib/core/text/edit_distance.h"
 
 static void check(const char *a, const char *b, size_t distance)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/duration.h"
+#include "lib/core/text/duration.h"
 
 #include <errno.h>
 #include <stdio.h>

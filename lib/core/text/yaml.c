@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/core/yaml.h"
+#include "lib/core/text/yaml.h"
 
 #include "lib/core/limits.h"
-#include "lib/core/yaml_scalar.h"
+#include "lib/core/text/yaml_scalar.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_CORE_DURATION_H
-#define LIB_CORE_DURATION_H
+#ifndef LIB_CORE_TEXT_DURATION_H
+#define LIB_CORE_TEXT_DURATION_H
 
 /* Durations as Go writes them: "15m", "1h30m", "1.5s", "500ms", "-2us", "0".  Units: ns, us (also with a
  * micro sign), ms, s, m, h.  Pure. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_CORE_JSON_H
-#define LIB_CORE_JSON_H
+#ifndef LIB_CORE_TEXT_JSON_H
+#define LIB_CORE_TEXT_JSON_H
 
 /* JSON from outside: parse it within a depth, and read members with a sentence when they are wrong.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_CORE_RFC3339_H
-#define LIB_CORE_RFC3339_H
+#ifndef LIB_CORE_TEXT_RFC3339_H
+#define LIB_CORE_TEXT_RFC3339_H
 
 /* Times as Kubernetes writes them: "2026-01-31T12:00:00Z". */
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "lib/core/encode.h"
+#include "lib/core/text/encode.h"
 
 /* The test vectors of RFC 4648, section 10. */
 static const char *const vector[][2] = {
