@@ -127,7 +127,7 @@ e2e: all tools
 	$(Q)B=$(B) e2e/run.sh $(E2E)
 e2e-newcomer: all tools
 	$(Q)B=$(B) python3 -B e2e/newcomer.py
-e2e-kernels: all tools $(B)/unit/agent/test_sampler_kernel
+e2e-kernels: all tools $(B)/unit/agent/kernel/test_sampler_kernel
 	$(Q)B=$(B) python3 -B e2e/kernels.py
 bench: all tools $(BENCHES)
 	$(Q)B=$(B) bench/run.sh $(BENCH)

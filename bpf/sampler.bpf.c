@@ -243,7 +243,7 @@ static __noinline int store_set(struct prof_scratch *scratch)
 
 /* The map is full: by the ring buffer, whole.  The reader is woken when a quarter is full, not each
  * time. */
-static __always_inline void send(struct prof_scratch *scratch, struct prof_stats *own)
+static __always_inline _Bool send(struct prof_scratch *scratch, struct prof_stats *own)
 {
 	__u64 quarter = bpf_ringbuf_query(&overflow, BPF_RB_RING_SIZE) / 4;
 	__u64 flags = bpf_ringbuf_query(&overflow, BPF_RB_AVAIL_DATA) > quarter
@@ -252,24 +252,44 @@ static __always_inline void send(struct prof_scratch *scratch, struct prof_stats
 	__u64 frames = (scratch->ev.key.user_nr & 127) + (scratch->ev.key.kernel_nr & 127);
 	__u64 size = sizeof(scratch->ev) + frames * sizeof(__u64);
 
-	if (bpf_ringbuf_output(&overflow, scratch, size, flags))
+	if (bpf_ringbuf_output(&overflow, scratch, size, flags)) {
 		own->nr[PROF_STAT_LOST_RING]++;
-	else
-		own->nr[PROF_STAT_OVERFLOW]++;
+		return 0;
+	}
+	own->nr[PROF_STAT_OVERFLOW]++;
+	return 1;
 }
 
-static __always_inline void take(struct bpf_perf_event_data *ctx, const struct prof_class *cls,
-				 __u64 cgroup, __u64 weight, struct prof_stats *own)
+/* A row as it is at one moment: its writer may be at work. */
+union class_word {
+	__u64 word;
+	struct prof_class row;
+};
+
+union cgroup_word {
+	__u64 word;
+	struct prof_cgroup row;
+};
+
+static __always_inline __u64 read_word(const void *row)
+{
+	return *(const volatile __u64 *)row;
+}
+
+/* Returns whether somebody will hear of it.  Not static: such a function is verified once, whoever calls it. */
+__noinline int take(struct bpf_perf_event_data *ctx, __u64 class_word, __u64 cgroup, __u64 weight)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	_Bool user = BPF_CORE_READ(task, mm) && prof_is_user_task(BPF_CORE_READ(task, flags));
 	__u32 zero = 0;
 	struct prof_scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
+	union class_word cls = { class_word };
+	struct prof_stats *own = own_stats();
 	struct prof_event_sample *ev;
 
 	if (!scratch) {
 		own->nr[PROF_STAT_NO_STATE]++;
-		return;
+		return 0;
 	}
 	own->nr[PROF_STAT_TAKEN]++;
 	ev = &scratch->ev;
@@ -277,50 +297,52 @@ static __always_inline void take(struct bpf_perf_event_data *ctx, const struct p
 	ev->count = (struct prof_count){ weight, 1 };
 	ev->key = (struct prof_key){ .cgroup = cgroup,
 				     .tgid = own_tgid(task),
-				     .rate_hz = cls->rate_hz };
+				     .rate_hz = cls.row.rate_hz };
 	if (user)
 		ev->key.image = own_image(task);
-	if (user && (cls->flags & PROF_WANT_USER))
+	if (user && (cls.row.flags & PROF_WANT_USER))
 		walk_user(ctx, scratch);
-	if (cls->flags & PROF_WANT_KERNEL)
+	if (cls.row.flags & PROF_WANT_KERNEL)
 		walk_kernel(ctx, scratch);
 	report_process(&ev->key, own);
-	if (!store_set(scratch))
-		send(scratch, own);
+	return store_set(scratch) || send(scratch, own);
 }
 
 SEC("perf_event")
 int tick(struct bpf_perf_event_data *ctx)
 {
 	struct prof_stats *own = own_stats();
-	__u32 id = PROF_CLASS_UNKNOWN;
+	union cgroup_word row = { .row = { .cls = PROF_CLASS_UNKNOWN } };
+	union class_word cls;
+	void *found, *found_cls;
+	struct prof_state *state = 0;
 	__u64 cgroup, weight;
-	struct prof_cgroup *row;
-	struct prof_state *state;
-	struct prof_class *cls;
 	_Bool draw;
 
 	own->nr[PROF_STAT_TICKS]++;
 	cgroup = current_cgroup();
-	row = bpf_map_lookup_elem(&cgroups, &cgroup);
-	if (row)
-		id = row->cls;
-	cls = bpf_map_lookup_elem(&classes, &id);
-	state = row ? own_state(row->slot) : 0;
-	if (!cls || (row && !state)) {
+	found = bpf_map_lookup_elem(&cgroups, &cgroup);
+	if (found) {
+		row.word = read_word(found);
+		state = own_state(row.row.slot);
+	}
+	found_cls = bpf_map_lookup_elem(&classes, &row.row.cls);
+	if (!found_cls || (found && !state)) {
 		own->nr[PROF_STAT_NO_STATE]++;
 		return 0;
 	}
+	cls.word = read_word(found_cls);
 	if (state) {
-		weight = prof_hit(state, ctx->sample_period, cls->period_ns, &draw);
+		weight = prof_hit(state, ctx->sample_period, cls.row.period_ns, &draw);
 		if (draw)
 			prof_draw(state, bpf_get_prandom_u32());
 	} else {
 		own->nr[PROF_STAT_UNKNOWN_CGROUP]++;
-		weight = cls->period_ns ? ctx->sample_period : 0;
+		weight = cls.row.period_ns ? ctx->sample_period : 0;
 	}
-	if (weight)
-		take(ctx, cls, cgroup, weight, own);
+	/* What could not be handed over is in the weight of the next. */
+	if (weight && !take(ctx, cls.word, cgroup, weight) && state)
+		state->last_ns -= weight;
 	return 0;
 }
 

@@ -19,7 +19,8 @@
 #include <linux/types.h>
 #endif
 
-#define PROF_CLASSES 1024
+#define PROF_CLASSES                                                                               \
+	2048 /* twice what a plan may have: a new class never needs the row of one that goes */
 #define PROF_CLASS_UNKNOWN 0 /* cgroups that user space has not registered: every tick is taken */
 #define PROF_CLASS_OUTSIDE 1 /* registered, but no container: nothing is taken */
 #define PROF_SLOTS 4096	     /* containers on a node, living and just dead; slot 0 is nobody's */
@@ -42,18 +43,18 @@ enum prof_class_flag {
 	PROF_WANT_USER = 1 << 1,   /* user frames */
 };
 
-/* classes[cls] */
+/* classes[cls]: one word, written and read at once, so that no tick sees half of a change */
 struct prof_class {
-	__u64 period_ns; /* 1e9 / rate; 0 = take nothing */
-	__u32 rate_hz;
-	__u32 flags; /* enum prof_class_flag */
-};
+	__u32 period_ns; /* 1e9 / rate; 0 = take nothing */
+	__u16 rate_hz;
+	__u16 flags; /* enum prof_class_flag */
+} __attribute__((aligned(8)));
 
-/* cgroups[cgroup id]: the id is the inode of the directory under cgroup2 (kernfs_node.id). */
+/* cgroups[cgroup id]: the id is the inode of the directory under cgroup2 (kernfs_node.id).  Read at once, too. */
 struct prof_cgroup {
 	__u32 slot;
 	__u32 cls;
-};
+} __attribute__((aligned(8)));
 
 /* states[cpu * slots + slot]: a container's clock on one CPU.  Half a cache line, and a plain array: a tick
  * that is not taken touches as little memory as can be. */
@@ -149,7 +150,7 @@ struct prof_stats {
 	__u64 nr[PROF_STAT_NR];
 };
 
-_Static_assert(sizeof(struct prof_class) == 16, "shared with BPF");
+_Static_assert(sizeof(struct prof_class) == 8, "one word");
 _Static_assert(sizeof(struct prof_cgroup) == 8, "shared with BPF");
 _Static_assert(sizeof(struct prof_state) == 32, "shared with BPF");
 _Static_assert(sizeof(struct prof_stats) == 64, "a cache line");

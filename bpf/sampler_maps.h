@@ -45,6 +45,8 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags,
+	       BPF_F_MMAPABLE); /* a word is stored at once, which an update does not promise */
 	__uint(max_entries, PROF_CLASSES);
 	__type(key, __u32);
 	__type(value, struct prof_class);

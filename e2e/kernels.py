@@ -18,7 +18,7 @@ from rubato.daemons import BUILD, REPO, make_certs
 from rubato.rig import NODE, Pod, policy, tool
 
 KERNEL = r"linux-image-6\.1\.0-[0-9]+-cloud-amd64"
-PROGRAMS = ("rubato-agent", "rubato-controller", "unit/agent/test_sampler_kernel", "e2e/burn")
+PROGRAMS = ("rubato-agent", "rubato-controller", "unit/agent/kernel/test_sampler_kernel", "e2e/burn")
 TIMEOUT_S = 420
 BOOST_HZ, BOOST = 100, "10s"
 

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "sampler.skel.h"
 
@@ -118,6 +119,8 @@ void sampler_free(struct sampler *s)
 	for (size_t i = 0; i < ARRAY_SIZE(s->cgroup_link); i++)
 		bpf_link__destroy(s->cgroup_link[i]);
 	ring_buffer__free(s->ring);
+	if (s->cls)
+		munmap(s->cls, PROF_CLASSES * sizeof(*s->cls));
 	sampler_bpf__destroy(s->skel);
 	map_rows_release(&s->applied);
 	free(s);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -156,7 +157,9 @@ static void size_maps(struct sampler *s, const struct sampler_options *options)
 	bpf_map__set_max_entries(skel->maps.counts1, rows);
 	bpf_map__set_max_entries(skel->maps.stacks0, 3 * rows);
 	bpf_map__set_max_entries(skel->maps.stacks1, 3 * rows);
-	bpf_map__set_max_entries(skel->maps.overflow, ring_bytes(s->possible_cpus));
+	bpf_map__set_max_entries(skel->maps.overflow, options->ring_bytes
+							      ? options->ring_bytes
+							      : ring_bytes(s->possible_cpus));
 	skel->rodata->prof_slots = options->slots ? options->slots : PROF_SLOTS;
 	bpf_map__set_max_entries(skel->maps.states,
 				 skel->rodata->prof_slots * (uint32_t)s->possible_cpus);
@@ -189,6 +192,17 @@ static uint32_t pid_namespace(void)
 	return (uint32_t)st.st_ino;
 }
 
+static int map_classes(struct sampler *s, struct err *err)
+{
+	void *classes = mmap(NULL, PROF_CLASSES * sizeof(*s->cls), PROT_READ | PROT_WRITE,
+			     MAP_SHARED, bpf_map__fd(s->skel->maps.classes), 0);
+
+	if (classes == MAP_FAILED)
+		return err_set(err, -errno, "mapping the map of classes: %s", strerror(errno));
+	s->cls = classes;
+	return 0;
+}
+
 int sampler_load(struct sampler *s, const struct sampler_options *options, struct err *err)
 {
 	uint64_t seed;
@@ -214,5 +228,5 @@ int sampler_load(struct sampler *s, const struct sampler_options *options, struc
 	size_maps(s, options);
 	choose_tracepoints(s->skel);
 	r = sampler_bpf__load(s->skel);
-	return r < 0 ? explain(r, err) : 0;
+	return r < 0 ? explain(r, err) : map_classes(s, err);
 }

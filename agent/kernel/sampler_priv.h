@@ -34,6 +34,7 @@ struct cpu_event {
 struct sampler {
 	struct sampler_bpf *skel;
 	struct ring_buffer *ring;
+	struct prof_class *cls; /* the map, of PROF_CLASSES; NULL = not mapped */
 	struct sampler_events events;
 	void *ctx;
 	struct map_rows applied;

@@ -20,9 +20,9 @@ static struct prof_class class_row(const struct want_class *want)
 
 	if (!want->used)
 		return row;
-	row.rate_hz = want->rate_hz;
+	row.rate_hz = (uint16_t)want->rate_hz;
 	if (want->rate_hz && (want->caps & CAP_CPU_SAMPLING))
-		row.period_ns = NSEC_PER_SEC / want->rate_hz;
+		row.period_ns = (uint32_t)(NSEC_PER_SEC / want->rate_hz);
 	if (want->caps & CAP_KERNEL)
 		row.flags |= PROF_WANT_KERNEL;
 	if (want->caps & CAP_NATIVE)
@@ -62,16 +62,35 @@ static int put(const struct bpf_map *map, const void *key, size_t key_size, cons
 	return memcmp(held, value, size) == 0 ? 0 : -EIO;
 }
 
-static int put_classes(struct sampler *s, const struct map_rows *from, const struct map_rows *to,
-		       struct err *err)
+/* One store, and what the kernel says then. */
+static int put_class(struct sampler *s, uint32_t i, const struct prof_class *row)
 {
+	struct prof_class held;
+	uint64_t word;
+	int r;
+
+	memcpy(&word, row, sizeof(word));
+	__atomic_store_n((uint64_t *)(void *)&s->cls[i], word, __ATOMIC_RELEASE);
+	r = bpf_map__lookup_elem(s->skel->maps.classes, &i, sizeof(i), &held, sizeof(held), 0);
+	if (r < 0)
+		return r;
+	return memcmp(&held, row, sizeof(held)) == 0 ? 0 : -EIO;
+}
+
+/* The rows that are on in `to`, or those that are off. */
+static int put_classes(struct sampler *s, const struct map_rows *from, const struct map_rows *to,
+		       bool on, struct err *err)
+{
+	static const struct prof_class off;
+
 	for (uint32_t i = 0; i < PROF_CLASSES; i++) {
 		const struct prof_class *row = &to->cls[i];
 		int r;
 
-		if (memcmp(&from->cls[i], row, sizeof(*row)) == 0)
+		if (memcmp(&from->cls[i], row, sizeof(*row)) == 0 ||
+		    on != (memcmp(row, &off, sizeof(off)) != 0))
 			continue;
-		r = put(s->skel->maps.classes, &i, sizeof(i), row, sizeof(*row));
+		r = put_class(s, i, row);
 		if (r < 0)
 			return err_set(err, r, "class row %u (%u Hz): %s", i, row->rate_hz,
 				       strerror(-r));
@@ -132,7 +151,8 @@ static int put_cgroups(struct sampler *s, const struct map_rows *from, const str
 	return r;
 }
 
-/* The base goes up before a class asks for more than it gives, and down after the last one did. */
+/* The base goes up before a class asks for more than it gives, and down after the last one did.  Rows of classes come
+ * before the cgroups that are to be in them, and go when no cgroup is in them any more: none is off for a moment. */
 static int converge(struct sampler *s, const struct map_rows *from, const struct map_rows *to,
 		    struct err *err)
 {
@@ -141,9 +161,11 @@ static int converge(struct sampler *s, const struct map_rows *from, const struct
 	if (to->base_hz > s->base_hz)
 		r = sampler_set_base(s, to->base_hz, err);
 	if (r == 0)
-		r = put_classes(s, from, to, err);
+		r = put_classes(s, from, to, true, err);
 	if (r == 0)
 		r = put_cgroups(s, from, to, err);
+	if (r == 0)
+		r = put_classes(s, from, to, false, err);
 	if (r == 0 && to->base_hz < s->base_hz)
 		r = sampler_set_base(s, to->base_hz, err);
 	return r;

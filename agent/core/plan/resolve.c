@@ -84,22 +84,17 @@ static struct held *held_rows(const struct want *prev, size_t *ret_nr)
 	return held;
 }
 
-/* A row for a new class, preferably one that was free before: while the maps are written row by row,
- * no cgroup then stands for a moment under another class's rate. */
+/* A row for a new class, that was free before: while the maps are written row by row, no cgroup then
+ * stands for a moment under another class's rate. */
 static size_t free_row(const struct want *want, const struct want *prev)
 {
-	size_t second = ROW_NONE;
-
-	for (size_t row = ROW_FIRST; row < PROF_CLASSES; row++) {
-		if (want->cls[row].used)
-			continue;
-		if (!prev || row >= prev->cls_nr || !prev->cls[row].used)
+	for (size_t row = ROW_FIRST; row < PROF_CLASSES; row++)
+		if (!want->cls[row].used && !(prev && prev->cls[row].used))
 			return row;
-		if (second == ROW_NONE)
-			second = row;
-	}
-	return second;
+	return ROW_NONE;
 }
+
+_Static_assert(PROF_CLASSES >= ROW_FIRST + 2 * (LIMIT_PLAN_CLASSES + 1), "room for two plans");
 
 /* --- what is in a row --- */
 
@@ -172,7 +167,7 @@ static void fill_rows(const struct plan *plan, const struct ceiling *ceiling,
 		if (rows->row[i] != ROW_NONE)
 			continue;
 		rows->row[i] = free_row(want, prev);
-		assert(rows->row[i] != ROW_NONE); /* LIMIT_PLAN_CLASSES leaves room */
+		assert(rows->row[i] != ROW_NONE);
 		set_row(want, rows->row[i], plan->cls[i].id,
 			step_in_force(plan, &plan->cls[i], now_ns), ceiling);
 	}

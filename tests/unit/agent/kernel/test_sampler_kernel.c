@@ -4,6 +4,8 @@
 
 #include "tests/unit/agent/sampler_rig.h"
 
+#include <sched.h>
+
 static void samples_add_up_to_the_cpu_time_of_the_cgroup_at_its_rate(void **state)
 {
 	struct bench *b = *state;
@@ -176,6 +178,69 @@ static void a_full_map_overflows_to_the_ring_buffer_and_loses_nothing(void **sta
 	assert_int_equal(sampler_stat(b->sampler, PROF_STAT_LOST_RING), 0);
 }
 
+/* The clock is kept by CPU. */
+static void call_kernel_on_one_cpu(void)
+{
+	cpu_set_t first;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	sched_setaffinity(0, sizeof(first), &first);
+	call_kernel();
+}
+
+/* What was lost is in the weight of the next. */
+static void a_full_ring_buffer_gives_its_cpu_time_back(void **state)
+{
+	struct bench *b = *state;
+	struct sampler_options options = { .rows = 1, .ring_bytes = 4096 };
+	uint64_t seen_ns, taken_ns;
+
+	open_sampler_with(b, &options);
+	make_cgroup(b);
+	bind(b);
+	set_class(b, CLS, 200, CAPS_ALL);
+	start(b);
+	spawn(b, call_kernel_on_one_cpu);
+	sleep_ms(1000);
+	assert_true(sampler_stat(b->sampler, PROF_STAT_LOST_RING) > 10);
+	drain(b);
+	run(b, 100);
+	stop(b);
+	drain(b);
+	sampler_slot_clock(b->sampler, SLOT, &seen_ns, &taken_ns);
+	assert_int_equal(b->seen.cpu_ns, taken_ns);
+	assert_true(seen_ns - taken_ns <= 40 * NSEC_PER_MSEC);
+}
+
+/* The cgroup goes from class to class, and each time the class it was in ends. */
+static void a_class_that_ends_takes_nothing_from_a_cgroup_that_leaves_it(void **state)
+{
+	struct bench *b = *state;
+	uint64_t seen_ns, taken_ns;
+	int64_t end;
+
+	open_sampler(b, 0);
+	make_cgroup(b);
+	bind(b);
+	set_class(b, CLS, 200, CAPS_ALL);
+	set_class(b, CLS + 1, 0, 0);
+	start(b);
+	spawn(b, chain);
+	for (end = now_ns() + NSEC_PER_SEC; now_ns() < end;) {
+		b->want.cls[b->row.cls] = (struct want_class){ 0 };
+		b->row.cls = 2 * CLS + 1 - b->row.cls;
+		set_class(b, b->row.cls, 200, CAPS_ALL);
+		apply(b);
+	}
+	stop(b);
+	drain(b);
+	sampler_slot_clock(b->sampler, SLOT, &seen_ns, &taken_ns);
+	assert_int_equal(b->seen.cpu_ns, taken_ns);
+	assert_int_equal(b->seen.rate_ns[200], taken_ns);
+	assert_true(taken_ns > 0);
+}
+
 static void wait_for(struct bench *b, const uint64_t *what)
 {
 	struct pollfd fd = { .fd = sampler_fd(b->sampler), .events = POLLIN };
@@ -317,6 +382,8 @@ int main(void)
 		CASE(an_unknown_cgroup_loses_nothing),
 		CASE(kernel_frames_come_only_where_they_are_wanted),
 		CASE(a_full_map_overflows_to_the_ring_buffer_and_loses_nothing),
+		CASE(a_full_ring_buffer_gives_its_cpu_time_back),
+		CASE(a_class_that_ends_takes_nothing_from_a_cgroup_that_leaves_it),
 		CASE(a_new_cgroup_is_told_with_its_id_and_path),
 		CASE(without_cgroup2_the_memory_controller_names_the_container),
 		CASE(a_check_of_unchanged_cpus_changes_nothing),
