@@ -25,6 +25,12 @@ const struct object *reconcile_object(const struct reconcile *reconcile, const s
 	return store_find(reconcile->store, item->kind, item->ns, item->name);
 }
 
+const struct boost_clock *reconcile_clock(const struct reconcile *reconcile,
+					  const struct object *object)
+{
+	return store_clock(reconcile->store, object->ns, object->name);
+}
+
 const struct store *reconcile_store(const struct reconcile *reconcile)
 {
 	return reconcile->store;
@@ -124,7 +130,7 @@ void reconcile_stored_later(void *ctx, enum object_kind kind, const char *ns, co
 	const struct object *object = store_find(reconcile->store, kind, ns, name);
 
 	/* Thousands may be stored in one turn of the loop; one run does for all. */
-	if (!reconcile->closing && object && reconcile_is_starting(object))
+	if (!reconcile->closing && object && reconcile_is_starting(reconcile, object))
 		uv_timer_start(&reconcile->run_timer, on_run_timer, 0, 0);
 }
 

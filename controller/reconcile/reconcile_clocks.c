@@ -33,8 +33,8 @@ static bool holds(const json_t *stored, json_t *wanted)
 }
 
 /* The start of a boost, before anything is known of what came of it. */
-static int store_clock(struct reconcile *reconcile, const struct object *object,
-		       const struct boost_clock *clock)
+static int put_clock(struct reconcile *reconcile, const struct object *object,
+		     const struct boost_clock *clock)
 {
 	json_auto_t *status = json_must(json_object());
 	struct err err = ERR_INIT;
@@ -44,7 +44,7 @@ static int store_clock(struct reconcile *reconcile, const struct object *object,
 	clock_to_status(clock, status);
 	if (holds(reconcile_stored_status(reconcile, object), status))
 		return 0;
-	r = reconcile->statuses.ops->put(reconcile->statuses.ctx, object, status, &err);
+	r = reconcile->statuses.ops->put(reconcile->statuses.ctx, object, status, true, &err);
 	reconcile_stored(reconcile, r, &err);
 	return r;
 }
@@ -87,7 +87,7 @@ static void keep_clock(struct reconcile *reconcile, struct tracked *item,
 		       const struct object *object, const struct instant *now)
 {
 	const struct policy *policy = &object->policy;
-	struct boost_clock clock = policy->clock;
+	struct boost_clock before = *reconcile_clock(reconcile, object), clock = before;
 	const struct object *by;
 
 	if (!clock_is_of(&clock, object->generation) &&
@@ -99,8 +99,8 @@ static void keep_clock(struct reconcile *reconcile, struct tracked *item,
 	if (item->refused)
 		clock.durable = true;
 	if (!clock.durable && reconcile->retry_ns == INT64_MAX)
-		clock.durable = store_clock(reconcile, object, &clock) == 0;
-	if (same_clock(&clock, &policy->clock))
+		clock.durable = put_clock(reconcile, object, &clock) == 0;
+	if (same_clock(&clock, &before))
 		return;
 	set_clock(reconcile, item, &clock);
 	if (!item->running && clock_active(&clock, now->boot_ns)) {
@@ -109,11 +109,14 @@ static void keep_clock(struct reconcile *reconcile, struct tracked *item,
 	}
 }
 
-bool reconcile_is_starting(const struct object *object)
+bool reconcile_is_starting(const struct reconcile *reconcile, const struct object *object)
 {
-	return object->kind == OBJECT_POLICY && policy_is_boost(&object->policy) &&
-	       clock_is_of(&object->policy.clock, object->generation) &&
-	       !object->policy.clock.durable;
+	const struct boost_clock *clock;
+
+	if (object->kind != OBJECT_POLICY || !policy_is_boost(&object->policy))
+		return false;
+	clock = reconcile_clock(reconcile, object);
+	return clock_is_of(clock, object->generation) && !clock->durable;
 }
 
 void reconcile_clocks(struct reconcile *reconcile, const struct instant *now)
@@ -128,8 +131,7 @@ void reconcile_clocks(struct reconcile *reconcile, const struct instant *now)
 		    object->deleting)
 			continue;
 		keep_clock(reconcile, item, object, now);
-		active += clock_active(&reconcile_object(reconcile, item)->policy.clock,
-				       now->boot_ns);
+		active += clock_active(reconcile_clock(reconcile, object), now->boot_ns);
 	}
 	metric_set(reconcile->active, (double)active);
 }
@@ -140,11 +142,13 @@ int64_t reconcile_next_clock_end(const struct reconcile *reconcile, int64_t now_
 
 	for (size_t i = 0; i < reconcile->tracked.nr; i++) {
 		const struct tracked *item = &reconcile->tracked.item[i];
-		const struct object *object = reconcile_object(reconcile, item);
+		const struct boost_clock *clock;
 
-		if (item->kind == OBJECT_POLICY && object &&
-		    clock_active(&object->policy.clock, now_ns))
-			next_ns = MIN(next_ns, object->policy.clock.end_ns);
+		if (item->kind != OBJECT_POLICY)
+			continue;
+		clock = store_clock(reconcile->store, item->ns, item->name);
+		if (clock_active(clock, now_ns))
+			next_ns = MIN(next_ns, clock->end_ns);
 	}
 	return next_ns;
 }

@@ -50,15 +50,14 @@ static void tell_raised(const struct reconcile *reconcile, const struct object *
 }
 
 void reconcile_note_status(const struct reconcile *reconcile, const struct object *object,
-			   const json_t *before, const json_t *after, const struct instant *now)
+			   const json_t *before, const json_t *after, bool active)
 {
 	const char *clamped = status_message(after, "Clamped"),
 		   *why = status_message(after, "Programmed");
 
 	if (!reconcile->note || object->kind != OBJECT_POLICY)
 		return;
-	if (policy_is_boost(&object->policy) && clock_active(&object->policy.clock, now->boot_ns) &&
-	    comes_true(before, after, "Programmed"))
+	if (active && comes_true(before, after, "Programmed"))
 		tell_raised(reconcile, object, after);
 	if (comes_true(before, after, "Clamped") && clamped)
 		tell(reconcile, POLICY_CLAMPED, object, clamped);

@@ -57,7 +57,7 @@ void reconcile_clocks(struct reconcile *reconcile, const struct instant *now);
 int64_t reconcile_max_duration(const struct reconcile *reconcile, const char *ns,
 			       const struct object **ret_by);
 /* Has it a clock that is not stored yet? */
-bool reconcile_is_starting(const struct object *object);
+bool reconcile_is_starting(const struct reconcile *reconcile, const struct object *object);
 /* When the next clock ends, or INT64_MAX. */
 int64_t reconcile_next_clock_end(const struct reconcile *reconcile, int64_t now_ns);
 
@@ -67,9 +67,10 @@ void reconcile_status_all(struct reconcile *reconcile);
 void reconcile_status_run(struct reconcile *reconcile, bool last);
 void reconcile_on_status_timer(uv_timer_t *timer);
 
-/* reconcile_notes.c: tell of what is new in a status, and of a boost's end.  `before` may be NULL. */
+/* reconcile_notes.c: tell of what is new in a status, and of a boost's end.  `before` may be NULL; `active`: it is of a boost that
+ * runs. */
 void reconcile_note_status(const struct reconcile *reconcile, const struct object *object,
-			   const json_t *before, const json_t *after, const struct instant *now);
+			   const json_t *before, const json_t *after, bool active);
 /* The newest generation is refused: `before` is what was stored, `after` says why. */
 void reconcile_note_refused(const struct reconcile *reconcile, const struct object *outline,
 			    const json_t *before, const json_t *after);
@@ -90,5 +91,8 @@ const json_t *reconcile_stored_status(const struct reconcile *reconcile,
 				      const struct object *object);
 const struct object *reconcile_object(const struct reconcile *reconcile,
 				      const struct tracked *item);
+/* Of a boost; all zeros of others. */
+const struct boost_clock *reconcile_clock(const struct reconcile *reconcile,
+					  const struct object *object);
 
 #endif

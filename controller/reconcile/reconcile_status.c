@@ -123,6 +123,7 @@ static json_t *build(const struct reconcile *reconcile, const struct tracked *it
 	struct status_agents agents = { 0 };
 	struct status_input input = {
 		.object = object,
+		.clock = object ? reconcile_clock(reconcile, object) : NULL,
 		.previous = last_status(reconcile, item),
 		.now = *now,
 	};
@@ -174,7 +175,7 @@ static void follow(struct reconcile *reconcile, struct tracked *item, const stru
 			 LOG_STR("name", item->name), LOG_INT("generation", item->generation),
 			 LOG_REAL("after_ms", (double)took_ns / NSEC_PER_MSEC));
 	}
-	if (policy_is_boost(&object->policy) && clock_expired(&object->policy.clock, now->boot_ns))
+	if (clock_expired(reconcile_clock(reconcile, object), now->boot_ns))
 		reconcile_count_end(reconcile, item, OUTCOME_EXPIRED);
 }
 
@@ -184,7 +185,9 @@ static void note(const struct reconcile *reconcile, const struct tracked *item,
 	const json_t *before = last_status(reconcile, item);
 
 	if (object)
-		reconcile_note_status(reconcile, object, before, status, now);
+		reconcile_note_status(
+			reconcile, object, before, status,
+			clock_active(reconcile_clock(reconcile, object), now->boot_ns));
 	if (item->refused)
 		reconcile_note_refused(reconcile, item->refused->object, before, status);
 }
@@ -193,9 +196,11 @@ static void note(const struct reconcile *reconcile, const struct tracked *item,
 static int64_t write_status(struct reconcile *reconcile, struct tracked *item, json_t *status,
 			    const struct instant *now)
 {
+	const struct object *object = reconcile_object(reconcile, item);
+	bool urgent = object && reconcile_is_starting(reconcile, object);
 	struct err err = ERR_INIT;
 	int r = reconcile->statuses.ops->put(reconcile->statuses.ctx, subject_of(reconcile, item),
-					     status, &err);
+					     status, urgent, &err);
 
 	reconcile_stored(reconcile, r, &err);
 	if (r < 0 && r != -EINPROGRESS) {
@@ -241,7 +246,7 @@ static int64_t settle(struct reconcile *reconcile, struct tracked *item, const s
 		return INT64_MAX;
 	}
 	/* A status without the clock would take the place of the one that has it and is on its way. */
-	if (object && reconcile_is_starting(object) && !reconcile->not_stored.text[0])
+	if (object && reconcile_is_starting(reconcile, object) && !reconcile->not_stored.text[0])
 		return INT64_MAX;
 	status = build(reconcile, item, object, now);
 	early_ns = early_until(reconcile, item, status, now);

@@ -170,19 +170,13 @@ static const json_t *store_get(void *ctx, const struct object *object)
 	return status_queue_stored(kube->queue, object);
 }
 
-/* A boost does not begin before its clock is stored. */
-static bool is_urgent(const struct object *object)
-{
-	return object->kind == OBJECT_POLICY && policy_is_boost(&object->policy) &&
-	       !object->policy.clock.durable;
-}
-
-static int store_put(void *ctx, const struct object *object, json_t *status, struct err *err)
+static int store_put(void *ctx, const struct object *object, json_t *status, bool urgent,
+		     struct err *err)
 {
 	struct kube_status *kube = ctx;
 
 	(void)err;
-	if (status_queue_want(kube->queue, object, status, is_urgent(object)))
+	if (status_queue_want(kube->queue, object, status, urgent))
 		return 0;
 	pump(kube);
 	return -EINPROGRESS;

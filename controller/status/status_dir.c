@@ -320,8 +320,10 @@ static const json_t *store_get(void *ctx, const struct object *object)
 	return status_dir_get(ctx, object);
 }
 
-static int store_put(void *ctx, const struct object *object, json_t *status, struct err *err)
+static int store_put(void *ctx, const struct object *object, json_t *status, bool urgent,
+		     struct err *err)
 {
+	(void)urgent;
 	return status_dir_put(ctx, object, status, err);
 }
 

@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "controller/core/compile/compile_part.h"
+#include "controller/core/store/named.h"
 #include "lib/core/limits.h"
 
 struct node {
-	char *name;
+	struct named named;
 	bool dirty;
-	struct part **part; /* by namespace */
-	size_t part_nr;
+	struct named_list part; /* by namespace */
 	bool compiled;
 	struct plan
 		last; /* classes and boosts of the plan last compiled, for the lane; no targets */
@@ -18,8 +18,7 @@ struct node {
 
 struct compiler {
 	struct compile_options options;
-	struct node **node; /* by name */
-	size_t node_nr;
+	struct named_list node;
 	size_t cursor; /* no node before it is dirty */
 };
 
@@ -38,20 +37,25 @@ struct compiler *compiler_new(const struct compile_options *options)
 	return compiler;
 }
 
+static struct part *part_at(const struct node *node, size_t at)
+{
+	return (struct part *)node->part.item[at];
+}
+
 static void part_free(struct part *part)
 {
 	part_clear(part);
-	free(part->ns);
+	free(part->ns.name);
 	free(part);
 }
 
 static void node_free(struct node *node)
 {
-	for (size_t i = 0; i < node->part_nr; i++)
-		part_free(node->part[i]);
-	free(node->part);
+	for (size_t i = 0; i < node->part.nr; i++)
+		part_free(part_at(node, i));
+	free(node->part.item);
 	plan_release(&node->last);
-	free(node->name);
+	free(node->named.name);
 	free(node);
 }
 
@@ -59,85 +63,37 @@ void compiler_free(struct compiler *compiler)
 {
 	if (!compiler)
 		return;
-	for (size_t i = 0; i < compiler->node_nr; i++)
-		node_free(compiler->node[i]);
-	free(compiler->node);
+	for (size_t i = 0; i < compiler->node.nr; i++)
+		node_free((struct node *)compiler->node.item[i]);
+	free(compiler->node.item);
 	for (size_t i = 0; i < compiler->options.label_nr; i++)
 		free((char *)compiler->options.label[i]);
 	free((void *)compiler->options.label);
 	free(compiler);
 }
 
-/* Where the node is, or would stand. */
-static size_t node_seek(const struct compiler *compiler, const char *name)
+static struct node *node_at(const struct compiler *compiler, size_t at)
 {
-	size_t low = 0, high = compiler->node_nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(compiler->node[middle]->name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return (struct node *)compiler->node.item[at];
 }
 
 static struct node *node_get(struct compiler *compiler, const char *name)
 {
-	size_t at = node_seek(compiler, name);
+	size_t nr = compiler->node.nr;
+	struct node *node = named_get(&compiler->node, name, sizeof(*node));
 
-	if (at < compiler->node_nr && strcmp(compiler->node[at]->name, name) == 0)
-		return compiler->node[at];
-	GROW(compiler->node, compiler->node_nr);
-	memmove(&compiler->node[at + 1], &compiler->node[at],
-		(compiler->node_nr - at) * sizeof(*compiler->node));
-	compiler->node[at] = xcalloc(1, sizeof(**compiler->node));
-	compiler->node[at]->name = xstrdup(name);
-	compiler->node_nr++;
-	compiler->cursor = MIN(compiler->cursor, at);
-	return compiler->node[at];
-}
-
-static size_t part_seek(const struct node *node, const char *ns)
-{
-	size_t low = 0, high = node->part_nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(node->part[middle]->ns, ns) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static struct part *part_find(const struct node *node, const char *ns)
-{
-	size_t at = part_seek(node, ns);
-
-	if (at < node->part_nr && strcmp(node->part[at]->ns, ns) == 0)
-		return node->part[at];
-	return NULL;
+	if (compiler->node.nr > nr)
+		compiler->cursor = MIN(compiler->cursor, named_place(&compiler->node, name));
+	return node;
 }
 
 static struct part *part_get(struct node *node, const char *ns)
 {
-	struct part *part = part_find(node, ns);
-	size_t at = part_seek(node, ns);
+	size_t nr = node->part.nr;
+	struct part *part = named_get(&node->part, ns, sizeof(*part));
 
-	if (part)
-		return part;
-	part = xcalloc(1, sizeof(*part));
-	part->ns = xstrdup(ns);
-	part->stale = part->changed = true;
-	GROW(node->part, node->part_nr);
-	memmove(&node->part[at + 1], &node->part[at], (node->part_nr - at) * sizeof(*node->part));
-	node->part[at] = part;
-	node->part_nr++;
+	if (node->part.nr > nr)
+		part->stale = part->changed = true;
 	return part;
 }
 
@@ -145,7 +101,7 @@ static struct part *part_get(struct node *node, const char *ns)
 
 static void make_dirty(struct compiler *compiler, size_t at)
 {
-	compiler->node[at]->dirty = true;
+	node_at(compiler, at)->dirty = true;
 	compiler->cursor = MIN(compiler->cursor, at);
 }
 
@@ -154,16 +110,16 @@ static void touch_node(struct compiler *compiler, const char *name, const char *
 {
 	struct node *node = node_get(compiler, name);
 
-	for (size_t i = 0; i < node->part_nr; i++)
-		if (!ns || strcmp(node->part[i]->ns, ns) == 0)
-			node->part[i]->stale = true;
-	make_dirty(compiler, node_seek(compiler, name));
+	for (size_t i = 0; i < node->part.nr; i++)
+		if (!ns || strcmp(part_at(node, i)->ns.name, ns) == 0)
+			part_at(node, i)->stale = true;
+	make_dirty(compiler, named_place(&compiler->node, name));
 }
 
 static void touch_ns(struct compiler *compiler, const char *ns)
 {
-	for (size_t i = 0; i < compiler->node_nr; i++) {
-		struct part *part = part_find(compiler->node[i], ns);
+	for (size_t i = 0; i < compiler->node.nr; i++) {
+		struct part *part = named_find(&node_at(compiler, i)->part, ns);
 
 		if (!part)
 			continue;
@@ -189,8 +145,8 @@ void compiler_touch(struct compiler *compiler, const struct store *store, const 
 		touch_node(compiler, touch->node, NULL);
 		break;
 	case TOUCH_ALL:
-		for (size_t i = 0; i < compiler->node_nr; i++)
-			touch_node(compiler, compiler->node[i]->name, NULL);
+		for (size_t i = 0; i < compiler->node.nr; i++)
+			touch_node(compiler, compiler->node.item[i]->name, NULL);
 		for (size_t i = 0; i < store_node_nr(store); i++)
 			touch_node(compiler, store_node_name(store, i), NULL);
 		break;
@@ -201,15 +157,15 @@ static int64_t node_next_end(const struct node *node)
 {
 	int64_t end_ns = INT64_MAX;
 
-	for (size_t i = 0; i < node->part_nr; i++)
-		end_ns = MIN(end_ns, node->part[i]->next_end_ns);
+	for (size_t i = 0; i < node->part.nr; i++)
+		end_ns = MIN(end_ns, part_at(node, i)->next_end_ns);
 	return end_ns;
 }
 
 void compiler_advance(struct compiler *compiler, int64_t now_ns)
 {
-	for (size_t i = 0; i < compiler->node_nr; i++)
-		if (node_next_end(compiler->node[i]) <= now_ns)
+	for (size_t i = 0; i < compiler->node.nr; i++)
+		if (node_next_end(node_at(compiler, i)) <= now_ns)
 			make_dirty(compiler, i);
 }
 
@@ -217,30 +173,28 @@ int64_t compiler_next_end(const struct compiler *compiler)
 {
 	int64_t end_ns = INT64_MAX;
 
-	for (size_t i = 0; i < compiler->node_nr; i++)
-		end_ns = MIN(end_ns, node_next_end(compiler->node[i]));
+	for (size_t i = 0; i < compiler->node.nr; i++)
+		end_ns = MIN(end_ns, node_next_end(node_at(compiler, i)));
 	return end_ns;
 }
 
 const char *compiler_next_dirty(const struct compiler *compiler)
 {
-	for (size_t i = compiler->cursor; i < compiler->node_nr; i++)
-		if (compiler->node[i]->dirty)
-			return compiler->node[i]->name;
+	for (size_t i = compiler->cursor; i < compiler->node.nr; i++)
+		if (node_at(compiler, i)->dirty)
+			return compiler->node.item[i]->name;
 	return NULL;
 }
 
 void compiler_forget(struct compiler *compiler, const char *name)
 {
-	size_t at = node_seek(compiler, name);
+	struct node *node = named_find(&compiler->node, name);
 
-	if (at == compiler->node_nr || strcmp(compiler->node[at]->name, name) != 0)
+	if (!node)
 		return;
-	node_free(compiler->node[at]);
-	compiler->node_nr--;
-	compiler->cursor -= at < compiler->cursor;
-	memmove(&compiler->node[at], &compiler->node[at + 1],
-		(compiler->node_nr - at) * sizeof(*compiler->node));
+	compiler->cursor -= named_place(&compiler->node, name) < compiler->cursor;
+	named_take(&compiler->node, name);
+	node_free(node);
 }
 
 /* --- the parts of a node --- */
@@ -260,13 +214,13 @@ static void drop_empty_parts(struct node *node)
 {
 	size_t nr = 0;
 
-	for (size_t i = 0; i < node->part_nr; i++) {
-		if (node->part[i]->stale)
-			part_free(node->part[i]);
+	for (size_t i = 0; i < node->part.nr; i++) {
+		if (part_at(node, i)->stale)
+			part_free(part_at(node, i));
 		else
-			node->part[nr++] = node->part[i];
+			node->part.item[nr++] = node->part.item[i];
 	}
-	node->part_nr = nr;
+	node->part.nr = nr;
 }
 
 static void remake_part(const struct compiler *compiler, const struct node *node, struct part *part,
@@ -276,7 +230,7 @@ static void remake_part(const struct compiler *compiler, const struct node *node
 
 	part->plan = (struct plan){ 0 };
 	part_clear(part);
-	part_make(part, store, &compiler->options, node->name, pods, now_ns);
+	part_make(part, store, &compiler->options, node->named.name, pods, now_ns);
 	part->changed |= !plan_equal(&before, &part->plan);
 	plan_release(&before);
 }
@@ -284,7 +238,7 @@ static void remake_part(const struct compiler *compiler, const struct node *node
 static void make_parts(const struct compiler *compiler, struct node *node,
 		       const struct store *store, int64_t now_ns)
 {
-	struct object_list pods = store_pods_on_node(store, node->name);
+	struct object_list pods = store_pods_on_node(store, node->named.name);
 	size_t nr;
 
 	for (size_t i = 0; i < pods.nr; i += nr) {
@@ -320,11 +274,10 @@ void compiler_compile(struct compiler *compiler, const struct store *store, cons
 
 	*ret_result = (struct compile_result){ 0 };
 	make_parts(compiler, node, store, now_ns);
-	ret_result->left_out =
-		parts_join(node->part, node->part_nr, store, node->name, &ret_result->plan);
+	ret_result->left_out = parts_join(&node->part, store, node->named.name, &ret_result->plan);
 	choose_lane(node, ret_result);
 	node->dirty = false;
-	while (compiler->cursor < compiler->node_nr && !compiler->node[compiler->cursor]->dirty)
+	while (compiler->cursor < compiler->node.nr && !node_at(compiler, compiler->cursor)->dirty)
 		compiler->cursor++;
 }
 
@@ -332,8 +285,8 @@ void compiler_sent(struct compiler *compiler, const char *name, uint64_t seq)
 {
 	struct node *node = node_get(compiler, name);
 
-	for (size_t i = 0; i < node->part_nr; i++) {
-		struct part *part = node->part[i];
+	for (size_t i = 0; i < node->part.nr; i++) {
+		struct part *part = part_at(node, i);
 
 		if (part->changed)
 			part->seq = seq;
@@ -363,9 +316,9 @@ void compiler_summary(const struct compiler *compiler, const char *ns, const cha
 		      struct policy_summary *ret_summary)
 {
 	*ret_summary = (struct policy_summary){ 0 };
-	for (size_t i = 0; i < compiler->node_nr; i++) {
+	for (size_t i = 0; i < compiler->node.nr; i++) {
 		const struct policy_summary *summary =
-			summary_in(part_find(compiler->node[i], ns), policy);
+			summary_in(named_find(&node_at(compiler, i)->part, ns), policy);
 
 		if (summary)
 			summary_add(ret_summary, summary);
@@ -375,14 +328,14 @@ void compiler_summary(const struct compiler *compiler, const char *ns, const cha
 bool compiler_policy_node(const struct compiler *compiler, const char *ns, const char *policy,
 			  size_t *pos, const char **ret_node, uint64_t *ret_seq)
 {
-	while (*pos < compiler->node_nr) {
-		const struct node *node = compiler->node[(*pos)++];
-		const struct part *part = part_find(node, ns);
+	while (*pos < compiler->node.nr) {
+		const struct node *node = node_at(compiler, (*pos)++);
+		const struct part *part = named_find(&node->part, ns);
 		const struct policy_summary *summary = summary_in(part, policy);
 
 		if (!summary || !summary->nodes)
 			continue;
-		*ret_node = node->name;
+		*ret_node = node->named.name;
 		*ret_seq = part->seq;
 		return true;
 	}

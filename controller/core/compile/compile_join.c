@@ -13,7 +13,7 @@ static void add_default_class(struct plan *plan, const struct store *store, cons
 	struct cluster_scope scope;
 
 	cluster_scope_init_node(&scope, cluster.object, cluster.nr, object ? object->labels : NULL);
-	class_make_steps(plan, &cls, &(struct ranked){ 0 }, &scope, INT64_MAX);
+	class_make_steps(plan, &cls, &(struct ranked){ 0 }, &scope);
 	cluster_scope_release(&scope);
 	GROW(plan->cls, plan->cls_nr);
 	plan->cls[plan->cls_nr++] = cls;
@@ -78,13 +78,13 @@ static void move_boosts(struct plan *plan, struct plan *from)
 	from->boost_nr = 0;
 }
 
-static size_t add_parts(struct part *const *parts, size_t part_nr, struct plan *plan)
+static size_t add_parts(const struct named_list *parts, struct plan *plan)
 {
 	size_t left_out = 0;
 	size_t bytes = (size_t)LIMIT_PLAN_BYTES / 4; /* what is not a target */
 
-	for (size_t i = 0; i < part_nr; i++) {
-		const struct plan *part = &parts[i]->plan;
+	for (size_t i = 0; i < parts->nr; i++) {
+		const struct plan *part = &((const struct part *)parts->item[i])->plan;
 		size_t part_bytes = targets_bytes(part);
 		struct plan copy;
 
@@ -104,14 +104,14 @@ static size_t add_parts(struct part *const *parts, size_t part_nr, struct plan *
 	return left_out;
 }
 
-size_t parts_join(struct part *const *part, size_t part_nr, const struct store *store,
-		  const char *node, struct plan *ret_plan)
+size_t parts_join(const struct named_list *parts, const struct store *store, const char *node,
+		  struct plan *ret_plan)
 {
 	size_t left_out;
 
 	*ret_plan = (struct plan){ 0 };
 	add_default_class(ret_plan, store, node);
-	left_out = add_parts(part, part_nr, ret_plan);
+	left_out = add_parts(parts, ret_plan);
 	plan_normalize(ret_plan);
 	return left_out;
 }

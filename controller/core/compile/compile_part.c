@@ -7,6 +7,7 @@
 
 #include "controller/core/object/cid.h"
 #include "lib/core/limits.h"
+#include "lib/core/sorted.h"
 #include "lib/core/text/encode.h"
 
 /* What a class came to; index as in plan.cls. */
@@ -21,7 +22,6 @@ struct maker {
 	const struct compile_options *options;
 	const char *ns;
 	struct cluster_scope scope;
-	int64_t max_duration_ns;
 	struct object_list policies; /* of the namespace, all */
 	struct ranked in_force;
 	bool by_container; /* some policy in force is for containers */
@@ -36,12 +36,12 @@ static void match(const struct maker *maker, const struct object *pod, const cha
 {
 	*ret_matching = (struct ranked){ 0 };
 	for (size_t i = 0; i < maker->in_force.nr; i++) {
-		const struct object *object = maker->in_force.object[i];
+		const struct candidate *item = &maker->in_force.item[i];
 
-		if (!policy_matches(&object->policy, pod, container))
+		if (!policy_matches(&item->object->policy, pod, container))
 			continue;
-		GROW(ret_matching->object, ret_matching->nr);
-		ret_matching->object[ret_matching->nr++] = object;
+		GROW(ret_matching->item, ret_matching->nr);
+		ret_matching->item[ret_matching->nr++] = *item;
 	}
 }
 
@@ -61,8 +61,8 @@ static char *class_id(const char *ns, const struct ranked *matching)
 	char *end;
 
 	for (size_t i = 0; i < matching->nr; i++)
-		if (policy_selects(&matching->object[i]->policy))
-			name[nr++] = matching->object[i]->name;
+		if (policy_selects(&matching->item[i].object->policy))
+			name[nr++] = matching->item[i].object->name;
 	if (nr == 0)
 		return xstrdup(ns);
 	qsort(name, nr, sizeof(*name), by_name);
@@ -89,8 +89,7 @@ static size_t get_class(struct maker *maker, const struct object *pod, const cha
 			return i;
 	GROW(plan->cls, plan->cls_nr);
 	plan->cls[plan->cls_nr] = (struct plan_class){ .id = TAKE_PTR(id) };
-	class_make_steps(plan, &plan->cls[plan->cls_nr++], &matching, &maker->scope,
-			 maker->max_duration_ns);
+	class_make_steps(plan, &plan->cls[plan->cls_nr++], &matching, &maker->scope);
 	GROW(maker->outcome, maker->outcome_nr);
 	outcome = &maker->outcome[maker->outcome_nr++];
 	effective(&matching, &maker->scope, &outcome->effective);
@@ -129,7 +128,7 @@ static void tell(const struct object *object, const struct outcome *outcome,
 
 	*ret_summary = (struct policy_summary){ .rate_hz = e->setting.rate_hz };
 	for (size_t i = 0; i < outcome->matching.nr; i++)
-		ret_summary->in_force |= outcome->matching.object[i] == object;
+		ret_summary->in_force |= outcome->matching.item[i].object == object;
 	if (!ret_summary->in_force)
 		return;
 	ret_summary->has_part = effective_has_part(e, object);
@@ -257,18 +256,15 @@ static void maker_init(struct maker *maker, const struct store *store, const cha
 	cluster_scope_init(&maker->scope, cluster.object, cluster.nr,
 			   labels_of(store_find(store, OBJECT_NAMESPACE, "", maker->ns)),
 			   labels_of(store_find(store, OBJECT_NODE, "", node)));
-	maker->max_duration_ns = effective_max_duration(&maker->scope.limits, NULL);
 	maker->policies = store_policies(store, maker->ns);
-	ranked_init_policies(&maker->in_force, maker->policies.object, maker->policies.nr,
-			     maker->max_duration_ns, now_ns);
+	ranked_init_policies(&maker->in_force, &maker->policies, store_clocks(store, maker->ns),
+			     effective_max_duration(&maker->scope.limits, NULL), now_ns);
 	part->next_end_ns = INT64_MAX;
 	for (size_t i = 0; i < maker->in_force.nr; i++) {
-		const struct policy *policy = &maker->in_force.object[i]->policy;
+		const struct candidate *item = &maker->in_force.item[i];
 
-		maker->by_container |= policy->container_nr > 0;
-		if (policy_is_boost(policy))
-			part->next_end_ns = MIN(part->next_end_ns,
-						policy_end_ns(policy, maker->max_duration_ns));
+		maker->by_container |= item->object->policy.container_nr > 0;
+		part->next_end_ns = MIN(part->next_end_ns, item->end_ns);
 	}
 	part->tally_nr = maker->policies.nr;
 	part->tally = xcalloc(part->tally_nr, sizeof(*part->tally));
@@ -288,7 +284,7 @@ static void maker_release(struct maker *maker)
 void part_make(struct part *part, const struct store *store, const struct compile_options *options,
 	       const char *node, struct object_list pods, int64_t now_ns)
 {
-	struct maker maker = { .part = part, .options = options, .ns = part->ns };
+	struct maker maker = { .part = part, .options = options, .ns = part->ns.name };
 
 	part->stale = false;
 	maker_init(&maker, store, node, now_ns);
@@ -307,20 +303,13 @@ void part_clear(struct part *part)
 	*part = (struct part){ .ns = part->ns, .changed = part->changed, .seq = part->seq };
 }
 
+static int compare_tally(const void *key, const void *element)
+{
+	return strcmp(key, ((const struct policy_tally *)element)->policy);
+}
+
 const struct policy_tally *part_find_tally(const struct part *part, const char *policy)
 {
-	size_t low = 0, high = part->tally_nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int r = strcmp(part->tally[middle].policy, policy);
-
-		if (r == 0)
-			return &part->tally[middle];
-		if (r < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	return sorted_find(policy, part->tally, part->tally_nr, sizeof(*part->tally),
+			   compare_tally);
 }

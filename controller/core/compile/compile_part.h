@@ -9,6 +9,7 @@
 #include "controller/core/compile/effective.h"
 #include "controller/core/compile/summary.h"
 #include "controller/core/session/lane.h"
+#include "controller/core/store/named.h"
 #include "controller/core/store/store.h"
 #include "lib/core/plan/plan.h"
 
@@ -18,7 +19,7 @@ struct policy_tally {
 };
 
 struct part {
-	char *ns;
+	struct named ns;
 	bool stale;	     /* to be made again */
 	bool changed;	     /* since compiler_sent() */
 	uint64_t seq;	     /* of the plan with which it last changed; 0 = none was sent yet */
@@ -40,14 +41,14 @@ const struct policy_tally *part_find_tally(const struct part *part, const char *
 /* The steps of a class on which the policies `matching`, in rank, act (compile.h).  The boosts they name are
  * added to plan->boost. */
 void class_make_steps(struct plan *plan, struct plan_class *cls, const struct ranked *matching,
-		      const struct cluster_scope *scope, int64_t max_duration_ns);
+		      const struct cluster_scope *scope);
 
 /* --- compile_join.c --- */
 
-/* The plan of a node: its default class and copies of its parts, as far as the limits of a plan allow.  Returns how
+/* The plan of a node: its default class and copies of its parts (struct part), as far as the limits of a plan allow.  Returns how
  * many pods are beyond them. */
-size_t parts_join(struct part *const *part, size_t part_nr, const struct store *store,
-		  const char *node, struct plan *ret_plan);
+size_t parts_join(const struct named_list *parts, const struct store *store, const char *node,
+		  struct plan *ret_plan);
 
 /* How soon `to` shall follow `from`, by their classes and boosts; neither has targets. */
 enum hub_lane plan_lane(const struct plan *from, const struct plan *to);

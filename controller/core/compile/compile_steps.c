@@ -6,48 +6,40 @@
 
 #include "lib/core/limits.h"
 
-static char *boost_id(const struct object *object)
+static char *boost_id(const struct candidate *boost)
 {
-	const struct boost_clock *clock = &object->policy.clock;
-
-	return xasprintf("%s/%s@%lld.%lld", object->ns, object->name, (long long)clock->generation,
-			 (long long)clock->active_since_s);
+	return xasprintf("%s/%s@%lld.%lld", boost->object->ns, boost->object->name,
+			 (long long)boost->clock->generation,
+			 (long long)boost->clock->active_since_s);
 }
 
 /* When the next of the boosts ends, or INT64_MAX. */
-static int64_t first_end(const struct ranked *policies, int64_t max_duration_ns)
+static int64_t first_end(const struct ranked *policies)
 {
 	int64_t end_ns = INT64_MAX;
 
-	for (size_t i = 0; i < policies->nr; i++) {
-		const struct policy *policy = &policies->object[i]->policy;
-
-		if (policy_is_boost(policy))
-			end_ns = MIN(end_ns, policy_end_ns(policy, max_duration_ns));
-	}
+	for (size_t i = 0; i < policies->nr; i++)
+		end_ns = MIN(end_ns, policies->item[i].end_ns);
 	return end_ns;
 }
 
-static void drop_ended(struct ranked *policies, int64_t max_duration_ns, int64_t now_ns)
+static void drop_ended(struct ranked *policies, int64_t now_ns)
 {
 	size_t nr = 0;
 
-	for (size_t i = 0; i < policies->nr; i++) {
-		const struct policy *policy = &policies->object[i]->policy;
-
-		if (!policy_is_boost(policy) || policy_end_ns(policy, max_duration_ns) > now_ns)
-			policies->object[nr++] = policies->object[i];
-	}
+	for (size_t i = 0; i < policies->nr; i++)
+		if (policies->item[i].end_ns > now_ns)
+			policies->item[nr++] = policies->item[i];
 	policies->nr = nr;
 }
 
 static void step_name_boosts(struct plan_step *step, const struct ranked *policies)
 {
 	for (size_t i = 0; i < policies->nr; i++) {
-		if (!policy_is_boost(&policies->object[i]->policy))
+		if (!policies->item[i].clock)
 			continue;
 		GROW(step->boost, step->boost_nr);
-		step->boost[step->boost_nr++] = boost_id(policies->object[i]);
+		step->boost[step->boost_nr++] = boost_id(&policies->item[i]);
 	}
 }
 
@@ -88,9 +80,9 @@ static void cut_steps(struct plan_class *cls)
 	cls->step_nr = LIMIT_PLAN_STEPS;
 }
 
-static void add_clock(struct plan *plan, const struct object *object, int64_t max_duration_ns)
+static void add_clock(struct plan *plan, const struct candidate *boost)
 {
-	cleanup(freep) char *id = boost_id(object);
+	cleanup(freep) char *id = boost_id(boost);
 
 	for (size_t i = 0; i < plan->boost_nr; i++)
 		if (strcmp(plan->boost[i].id, id) == 0)
@@ -98,38 +90,39 @@ static void add_clock(struct plan *plan, const struct object *object, int64_t ma
 	GROW(plan->boost, plan->boost_nr);
 	plan->boost[plan->boost_nr++] = (struct plan_boost){
 		.id = TAKE_PTR(id),
-		.expires_ns = policy_end_ns(&object->policy, max_duration_ns),
+		.expires_ns = boost->end_ns,
 	};
 }
 
 /* The first step names all boosts that any step names. */
 static void add_clocks(struct plan *plan, const struct plan_class *cls,
-		       const struct ranked *matching, int64_t max_duration_ns)
+		       const struct ranked *matching)
 {
 	for (size_t i = 0; i < matching->nr; i++) {
-		cleanup(freep) char *id = boost_id(matching->object[i]);
+		const struct candidate *boost = &matching->item[i];
+		cleanup(freep) char *id = boost->clock ? boost_id(boost) : NULL;
 
-		for (size_t j = 0; j < cls->step[0].boost_nr; j++)
+		for (size_t j = 0; id && j < cls->step[0].boost_nr; j++)
 			if (strcmp(cls->step[0].boost[j], id) == 0)
-				add_clock(plan, matching->object[i], max_duration_ns);
+				add_clock(plan, boost);
 	}
 }
 
 void class_make_steps(struct plan *plan, struct plan_class *cls, const struct ranked *matching,
-		      const struct cluster_scope *scope, int64_t max_duration_ns)
+		      const struct cluster_scope *scope)
 {
 	struct ranked left = { .nr = matching->nr };
 	int64_t end_ns;
 
-	left.object = xmalloc(matching->nr * sizeof(*left.object));
+	left.item = xmalloc(matching->nr * sizeof(*left.item));
 	if (matching->nr)
-		memcpy(left.object, matching->object, matching->nr * sizeof(*left.object));
+		memcpy(left.item, matching->item, matching->nr * sizeof(*left.item));
 	add_step(cls, &left, scope);
-	while ((end_ns = first_end(&left, max_duration_ns)) != INT64_MAX) {
-		drop_ended(&left, max_duration_ns, end_ns);
+	while ((end_ns = first_end(&left)) != INT64_MAX) {
+		drop_ended(&left, end_ns);
 		add_step(cls, &left, scope);
 	}
 	ranked_release(&left);
 	cut_steps(cls);
-	add_clocks(plan, cls, matching, max_duration_ns);
+	add_clocks(plan, cls, matching);
 }

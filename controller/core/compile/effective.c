@@ -16,8 +16,8 @@ static bool narrows(const struct object *object)
 
 static int by_rank(const void *pa, const void *pb)
 {
-	const struct object *a = *(const struct object *const *)pa;
-	const struct object *b = *(const struct object *const *)pb;
+	const struct object *a = ((const struct candidate *)pa)->object;
+	const struct object *b = ((const struct candidate *)pb)->object;
 
 	if (narrows(a) != narrows(b))
 		return narrows(a) ? -1 : 1;
@@ -26,21 +26,22 @@ static int by_rank(const void *pa, const void *pb)
 	return strcmp(a->name, b->name);
 }
 
-static void ranked_add(struct ranked *ranked, const struct object *object)
+static void ranked_add(struct ranked *ranked, const struct object *object,
+		       const struct boost_clock *clock, int64_t end_ns)
 {
-	GROW(ranked->object, ranked->nr);
-	ranked->object[ranked->nr++] = object;
+	GROW(ranked->item, ranked->nr);
+	ranked->item[ranked->nr++] = (struct candidate){ object, clock, end_ns };
 }
 
 static void ranked_sort(struct ranked *ranked)
 {
 	if (ranked->nr > 1)
-		qsort(ranked->object, ranked->nr, sizeof(*ranked->object), by_rank);
+		qsort(ranked->item, ranked->nr, sizeof(*ranked->item), by_rank);
 }
 
 void ranked_release(struct ranked *ranked)
 {
-	free(ranked->object);
+	free(ranked->item);
 	*ranked = (struct ranked){ 0 };
 }
 
@@ -55,9 +56,9 @@ static void scope_init(struct cluster_scope *scope, struct object *const *policy
 			continue;
 		if (ns_labels && !selector_matches(&cluster->ns_selector, *ns_labels))
 			continue;
-		ranked_add(&scope->limits, policy[i]);
+		ranked_add(&scope->limits, policy[i], NULL, INT64_MAX);
 		if (ns_labels || !selector_narrows(&cluster->ns_selector))
-			ranked_add(&scope->defaults, policy[i]);
+			ranked_add(&scope->defaults, policy[i], NULL, INT64_MAX);
 	}
 	ranked_sort(&scope->limits);
 	ranked_sort(&scope->defaults);
@@ -81,35 +82,32 @@ void cluster_scope_release(struct cluster_scope *scope)
 	ranked_release(&scope->limits);
 }
 
-int64_t policy_end_ns(const struct policy *policy, int64_t max_duration_ns)
+static int64_t boost_end_ns(const struct boost_clock *clock, int64_t max_duration_ns)
 {
-	const struct boost_clock *clock = &policy->clock;
-
 	if (clock->end_ns - clock->start_ns <= max_duration_ns)
 		return clock->end_ns;
 	return clock->start_ns + max_duration_ns;
 }
 
-static bool in_force(const struct object *object, int64_t max_duration_ns, int64_t now_ns)
-{
-	const struct policy *policy = &object->policy;
-
-	if (object->deleting)
-		return false;
-	if (!policy_is_boost(policy))
-		return true;
-	return clock_is_of(&policy->clock, object->generation) &&
-	       clock_active(&policy->clock, now_ns) &&
-	       now_ns < policy_end_ns(policy, max_duration_ns);
-}
-
-void ranked_init_policies(struct ranked *ranked, struct object *const *policy, size_t nr,
-			  int64_t max_duration_ns, int64_t now_ns)
+void ranked_init_policies(struct ranked *ranked, const struct object_list *policies,
+			  const struct boost_clock *clock, int64_t max_duration_ns, int64_t now_ns)
 {
 	*ranked = (struct ranked){ 0 };
-	for (size_t i = 0; i < nr; i++)
-		if (in_force(policy[i], max_duration_ns, now_ns))
-			ranked_add(ranked, policy[i]);
+	for (size_t i = 0; i < policies->nr; i++) {
+		const struct object *object = policies->object[i];
+		int64_t end_ns;
+
+		if (object->deleting)
+			continue;
+		if (!policy_is_boost(&object->policy)) {
+			ranked_add(ranked, object, NULL, INT64_MAX);
+			continue;
+		}
+		end_ns = boost_end_ns(&clock[i], max_duration_ns);
+		if (clock_is_of(&clock[i], object->generation) && clock_active(&clock[i], now_ns) &&
+		    now_ns < end_ns)
+			ranked_add(ranked, object, &clock[i], end_ns);
+	}
 	ranked_sort(ranked);
 }
 
@@ -130,19 +128,19 @@ static void decide_rate(const struct ranked *policy, const struct ranked *defaul
 	const struct object *by = NULL;
 
 	for (size_t i = 0; i < policy->nr; i++) {
-		const struct policy *p = &policy->object[i]->policy;
+		const struct policy *p = &policy->item[i].object->policy;
 
 		if (p->has_rate && policy_is_boost(p) && (!by || p->rate_hz > by->policy.rate_hz))
-			by = policy->object[i];
+			by = policy->item[i].object;
 	}
 	for (size_t i = 0; i < policy->nr && !by; i++)
-		if (policy->object[i]->policy.has_rate)
-			by = policy->object[i];
+		if (policy->item[i].object->policy.has_rate)
+			by = policy->item[i].object;
 	effective->wanted.rate_hz = by ? by->policy.rate_hz : RATE_HZ_DEFAULT;
 	for (size_t i = 0; i < defaults->nr && !by; i++) {
-		if (!defaults->object[i]->cluster.has_rate)
+		if (!defaults->item[i].object->cluster.has_rate)
 			continue;
-		by = defaults->object[i];
+		by = defaults->item[i].object;
 		effective->wanted.rate_hz = by->cluster.rate_hz;
 	}
 	effective->rate_by = by;
@@ -156,7 +154,7 @@ static void clamp_rate(const struct ranked *limits, struct effective *effective)
 
 	*hz = effective->wanted.rate_hz;
 	for (size_t i = 0; i < limits->nr; i++) {
-		const struct cluster_policy *limit = &limits->object[i]->cluster;
+		const struct cluster_policy *limit = &limits->item[i].object->cluster;
 		uint32_t max_hz = UINT32_MAX;
 
 		if (limit->has_max_rate)
@@ -165,7 +163,7 @@ static void clamp_rate(const struct ranked *limits, struct effective *effective)
 			max_hz = MIN(max_hz, limit->max_continuous_hz);
 		if (*hz > max_hz) {
 			*hz = max_hz;
-			effective->rate_clamped_by = limits->object[i];
+			effective->rate_clamped_by = limits->item[i].object;
 		}
 	}
 }
@@ -180,10 +178,10 @@ static bool gives_caps(const struct policy *policy)
 static const struct object *continuous_caps(const struct ranked *policy)
 {
 	for (size_t i = 0; i < policy->nr; i++) {
-		const struct policy *p = &policy->object[i]->policy;
+		const struct policy *p = &policy->item[i].object->policy;
 
 		if (!policy_is_boost(p) && gives_caps(p))
-			return policy->object[i];
+			return policy->item[i].object;
 	}
 	return NULL;
 }
@@ -196,10 +194,10 @@ static void inherit_caps(const struct ranked *policy, const struct ranked *defau
 
 	*caps = CAPS_DEFAULT;
 	for (size_t i = 0; i < defaults->nr; i++) {
-		if (!defaults->object[i]->cluster.has_caps)
+		if (!defaults->item[i].object->cluster.has_caps)
 			continue;
-		*caps = defaults->object[i]->cluster.caps;
-		effective->caps_by = defaults->object[i];
+		*caps = defaults->item[i].object->cluster.caps;
+		effective->caps_by = defaults->item[i].object;
 		break;
 	}
 	if (!by)
@@ -215,13 +213,13 @@ static void decide_caps(const struct ranked *policy, const struct ranked *defaul
 
 	inherit_caps(policy, defaults, effective);
 	for (size_t i = policy->nr; i-- > 0;) {
-		const struct policy *p = &policy->object[i]->policy;
+		const struct policy *p = &policy->item[i].object->policy;
 
 		if (!policy_is_boost(p) || !gives_caps(p))
 			continue;
 		add |= p->add;
 		drop |= p->drop;
-		effective->caps_by = policy->object[i];
+		effective->caps_by = policy->item[i].object;
 	}
 	effective->wanted.caps = (effective->wanted.caps | add) & ~drop;
 }
@@ -232,12 +230,12 @@ static void clamp_caps(const struct ranked *limits, struct effective *effective)
 
 	*caps = effective->wanted.caps;
 	for (size_t i = 0; i < limits->nr; i++) {
-		const struct cluster_policy *limit = &limits->object[i]->cluster;
+		const struct cluster_policy *limit = &limits->item[i].object->cluster;
 
 		if (!limit->has_allowed || (*caps & ~limit->allowed) == 0)
 			continue;
 		*caps &= limit->allowed;
-		effective->caps_clamped_by = limits->object[i];
+		effective->caps_clamped_by = limits->item[i].object;
 	}
 }
 
@@ -268,10 +266,10 @@ int64_t effective_max_duration(const struct ranked *limits, const struct object 
 	const struct object *by = NULL;
 
 	for (size_t i = 0; i < limits->nr; i++) {
-		int64_t ns = limits->object[i]->cluster.max_duration_ns;
+		int64_t ns = limits->item[i].object->cluster.max_duration_ns;
 
 		if (ns && (!by || ns < by->cluster.max_duration_ns))
-			by = limits->object[i];
+			by = limits->item[i].object;
 	}
 	if (ret_by)
 		*ret_by = by;

@@ -4,31 +4,32 @@
 
 /* The effective setting of one container, per field, and why.
  *
- * Rate: the highest of the active boosts that give one, even where a continuous policy asks for
- * more (somebody asked for this, now, for a while).  Else the first continuous policy, in rank,
- * that gives one.  Else the first default, in rank.  Else 19. Capabilities: the first default, in
- * rank, that gives them, else the built-in set; then add and drop of the first continuous policy,
- * in rank, that gives any; then what any active boost adds; then less what any of them drops. Then
- * every limit clamps, whoever decided: rate to the lowest maxSampleRateHz, and to the lowest
- * maxContinuousSampleRateHz when no boost decided it; capabilities to the intersection of
- * allowedCapabilities. maxDuration clamps the boost's clock instead (effective_max_duration()).
+ * Rate: the highest of the active boosts that give one, even where a continuous policy asks for more (somebody asked for
+ * this, now, for a while).  Else the first continuous policy, in rank, that gives one.  Else the first default, in rank.
+ * Else 19.
  *
- * Rank.  ProfilingPolicy: one that selects (selector with a term, or containers) before one that
- * does not, then the oldest, then by name.  ClusterProfilingPolicy: one with a term in either
- * selector before one without, then the same.  Equal rates of two boosts: the first in rank is the
- * one that decided.
+ * Capabilities: the first default, in rank, that gives them, else the built-in set; then add and drop of the first
+ * continuous policy, in rank, that gives any; then what any active boost adds; then less what any of them drops.
  *
- * A boost that gives only capabilities does not decide the rate, and the rate counts as continuous.
- * A policy is overridden when it gives a rate but another decided it, and its capabilities have no
- * part either: taking it away changes nothing now.  Any boost that gives capabilities has a part in
- * them.
+ * Then every limit clamps, whoever decided: rate to the lowest maxSampleRateHz, and to the lowest
+ * maxContinuousSampleRateHz when no boost decided it; capabilities to the intersection of allowedCapabilities.
+ * maxDuration brings the end of a boost forward instead.
  *
- * A node's default class (cgroups that no target names yet) knows no namespace: defaults apply only
- * from ClusterProfilingPolicies without a namespaceSelector, but limits of all of them, since any
- * may be meant.
+ * Rank.  ProfilingPolicy: one that selects (selector with a term, or containers) before one that does not, then the
+ * oldest, then by name.  ClusterProfilingPolicy: one with a term in either selector before one without, then the same.
+ * Equal rates of two boosts: the first in rank is the one that decided.
+ *
+ * A boost that gives only capabilities does not decide the rate, and the rate counts as continuous.  A policy is
+ * overridden when it gives a rate but another decided it, and its capabilities have no part either: taking it away
+ * changes nothing now.  Any boost that gives capabilities has a part in them.
+ *
+ * A node's default class (cgroups that no target names yet) knows no namespace: defaults apply only from
+ * ClusterProfilingPolicies without a namespaceSelector, but limits of all of them, since any may be meant.
  */
 
+#include "controller/core/object/clock.h"
 #include "controller/core/object/model.h"
+#include "controller/core/store/object_list.h"
 #include "lib/core/base.h"
 
 struct setting {
@@ -49,9 +50,16 @@ struct effective {
 	const struct object *rate_clamped_by, *caps_clamped_by;
 };
 
-/* Policies or cluster policies that apply to something, in rank. */
+/* A policy or cluster policy that applies to something. */
+struct candidate {
+	const struct object *object;
+	const struct boost_clock *clock; /* of a boost; else NULL */
+	int64_t end_ns; /* of a boost: CLOCK_BOOTTIME, where durations are limited; else INT64_MAX */
+};
+
+/* In rank. */
 struct ranked {
-	const struct object **object;
+	struct candidate *item;
 	size_t nr;
 };
 
@@ -70,10 +78,10 @@ void cluster_scope_init_node(struct cluster_scope *scope, struct object *const *
 			     const char *node_labels);
 void cluster_scope_release(struct cluster_scope *scope);
 
-/* All policies of a namespace that may be in force at now_ns (CLOCK_BOOTTIME), in rank: not being
- * deleted, and, if a boost, active on a scope that limits its duration to max_duration_ns. */
-void ranked_init_policies(struct ranked *ranked, struct object *const *policy, size_t nr,
-			  int64_t max_duration_ns, int64_t now_ns);
+/* All policies of a namespace that may be in force at now_ns (CLOCK_BOOTTIME), in rank: not being deleted, and, if a
+ * boost, active on a scope that limits its duration to max_duration_ns.  `clock`: theirs (store_clocks()). */
+void ranked_init_policies(struct ranked *ranked, const struct object_list *policies,
+			  const struct boost_clock *clock, int64_t max_duration_ns, int64_t now_ns);
 
 /* Does the policy select this container of this pod?  `container` NULL = the pod as a whole, which
  * policies with containers do not select.  Looks at neither time nor deletion. */
@@ -88,8 +96,5 @@ bool effective_has_part(const struct effective *effective, const struct object *
 
 /* The strictest maxDuration, or INT64_MAX; *ret_by (may be NULL) is whose. */
 int64_t effective_max_duration(const struct ranked *limits, const struct object **ret_by);
-
-/* When a boost ends where durations are limited to max_duration_ns. */
-int64_t policy_end_ns(const struct policy *policy, int64_t max_duration_ns);
 
 #endif

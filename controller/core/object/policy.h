@@ -5,14 +5,13 @@
 /* What is kept of our two kinds beyond their metadata.  They are read strictly: unknown fields, wrong types and values
  * out of bounds are errors, with or without an API server before us. */
 
-#include "controller/core/object/clock.h"
 #include "controller/core/object/selector.h"
 #include "lib/core/base.h"
 #include "lib/core/err.h"
 
 #include <jansson.h>
 
-/* ProfilingPolicy: what was asked for.  */
+/* ProfilingPolicy: what was asked for.  The run of a boost is no part of it (store_clock()). */
 struct policy {
 	bool has_rate;	     /* absent is never 0 */
 	uint32_t rate_hz;    /* 0..LIMIT_SAMPLE_RATE_HZ */
@@ -20,9 +19,8 @@ struct policy {
 	struct selector selector;
 	char **container; /* names, sorted; none = all */
 	size_t container_nr;
-	uint32_t add, drop;	  /* enum cap bits, disjoint; both 0 = inherits */
-	char *reason;		  /* NULL = none */
-	struct boost_clock clock; /* not from JSON: the run of the boost, kept by the store */
+	uint32_t add, drop; /* enum cap bits, disjoint; both 0 = inherits */
+	char *reason;	    /* NULL = none */
 };
 
 /* ClusterProfilingPolicy */

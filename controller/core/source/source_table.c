@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/core/limits.h"
+#include "lib/core/sorted.h"
 
 struct file_identity file_identity(const struct stat *st)
 {
@@ -27,35 +28,20 @@ bool file_identity_equal(const struct file_identity *a, const struct file_identi
 	       same_time(&a->mtime, &b->mtime) && same_time(&a->ctime, &b->ctime);
 }
 
-/* Where it is or would be. */
-static size_t position(const struct source_table *table, const char *name)
+static int compare_name(const void *key, const void *element)
 {
-	size_t low = 0, high = table->nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(table->file[middle].name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return strcmp(key, ((const struct source_file *)element)->name);
 }
 
 struct source_file *source_table_find(const struct source_table *table, const char *name)
 {
-	size_t i = position(table, name);
-
-	if (i == table->nr || strcmp(table->file[i].name, name) != 0)
-		return NULL;
-	return &table->file[i];
+	return sorted_find(name, table->file, table->nr, sizeof(*table->file), compare_name);
 }
 
 struct source_file *source_table_find_or_add(struct source_table *table, const char *name)
 {
 	struct source_file *file = source_table_find(table, name);
-	size_t i = position(table, name);
+	size_t i = sorted_place(name, table->file, table->nr, sizeof(*file), compare_name);
 
 	if (file || table->nr >= LIMIT_SOURCE_FILES)
 		return file;

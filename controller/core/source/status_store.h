@@ -17,8 +17,10 @@ struct status_store_ops {
 	/* What is stored, or NULL; borrowed until the next call for the object. */
 	const json_t *(*get)(void *ctx, const struct object *object);
 	/* Store it.  0: it is stored.  -EINPROGRESS: it is on its way, and source_sink.stored() tells when it is
-	 * stored; a later put for the same object replaces it.  Else what was stored stays. */
-	int (*put)(void *ctx, const struct object *object, json_t *status, struct err *err);
+	 * stored; a later put for the same object replaces it.  Else what was stored stays.  `urgent`: a boost waits for
+	 * it. */
+	int (*put)(void *ctx, const struct object *object, json_t *status, bool urgent,
+		   struct err *err);
 	/* The object is no more. */
 	void (*remove)(void *ctx, enum object_kind kind, const char *ns, const char *name);
 	/* Everything that exists has been identified. */

@@ -111,7 +111,7 @@ enum phase {
 static enum phase phase_of(const struct status_input *input)
 {
 	const struct object *object = input->object;
-	const struct boost_clock *clock = &object->policy.clock;
+	const struct boost_clock *clock = input->clock;
 
 	if (object->deleting)
 		return PHASE_DELETING;
@@ -256,8 +256,8 @@ static void add_numbers(const struct status_input *input, json_t *status)
 	const struct status_agents *agents = input->agents;
 	size_t desired = agents->absent + agents->pending + agents->applied + agents->failed;
 
-	if (policy_is_boost(policy) && clock_is_of(&policy->clock, input->object->generation))
-		clock_to_status(&policy->clock, status);
+	if (policy_is_boost(policy) && clock_is_of(input->clock, input->object->generation))
+		clock_to_status(input->clock, status);
 	if (summary->pods)
 		json_object_set_new(status, "effectiveSampleRateHz",
 				    json_integer(summary->rate_hz));

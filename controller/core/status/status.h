@@ -34,6 +34,7 @@
  */
 
 #include "controller/core/compile/summary.h"
+#include "controller/core/object/clock.h"
 #include "controller/core/object/model.h"
 #include "controller/core/session/node_state.h"
 #include "controller/core/status/status_read.h"
@@ -52,6 +53,7 @@ void status_agents_add(struct status_agents *agents, const char *node, enum hub_
 
 struct status_input {
 	const struct object *object;	      /* ProfilingPolicy or ClusterProfilingPolicy */
+	const struct boost_clock *clock;      /* of a boost; NULL for others */
 	const struct policy_summary *summary; /* NULL for the cluster kind */
 	const struct status_agents *agents;   /* NULL for the cluster kind */
 	const char

@@ -3,46 +3,37 @@
 
 #include <string.h>
 
-static int order(const struct tracked *item, enum object_kind kind, const char *ns,
-		 const char *name)
+#include "lib/core/sorted.h"
+
+struct key {
+	enum object_kind kind;
+	const char *ns, *name;
+};
+
+static int compare(const void *key, const void *element)
 {
-	int r = (item->kind > kind) - (item->kind < kind);
+	const struct key *wanted = key;
+	const struct tracked *item = element;
+	int r = (wanted->kind > item->kind) - (wanted->kind < item->kind);
 
 	if (r == 0)
-		r = strcmp(item->ns, ns);
-	return r ? r : strcmp(item->name, name);
-}
-
-static size_t position(const struct tracked_table *table, enum object_kind kind, const char *ns,
-		       const char *name)
-{
-	size_t low = 0, high = table->nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (order(&table->item[middle], kind, ns, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+		r = strcmp(wanted->ns, item->ns);
+	return r ? r : strcmp(wanted->name, item->name);
 }
 
 struct tracked *tracked_find(const struct tracked_table *table, enum object_kind kind,
 			     const char *ns, const char *name)
 {
-	size_t i = position(table, kind, ns, name);
-
-	return i < table->nr && order(&table->item[i], kind, ns, name) == 0 ? &table->item[i]
-									    : NULL;
+	return sorted_find(&(struct key){ kind, ns, name }, table->item, table->nr,
+			   sizeof(*table->item), compare);
 }
 
 struct tracked *tracked_find_or_add(struct tracked_table *table, enum object_kind kind,
 				    const char *ns, const char *name)
 {
 	struct tracked *item = tracked_find(table, kind, ns, name);
-	size_t i = position(table, kind, ns, name);
+	size_t i = sorted_place(&(struct key){ kind, ns, name }, table->item, table->nr,
+				sizeof(*table->item), compare);
 
 	if (item)
 		return item;

@@ -3,68 +3,57 @@
 
 #include <string.h>
 
-static int compare(const struct object *object, const char *ns, const char *name)
-{
-	int r = strcmp(object->ns, ns);
+#include "lib/core/sorted.h"
 
-	return r ? r : strcmp(object->name, name);
+struct key {
+	const char *ns, *name;
+};
+
+static int compare(const void *key, const void *element)
+{
+	const struct key *wanted = key;
+	const struct object *object = *(struct object *const *)element;
+	int r = strcmp(wanted->ns, object->ns);
+
+	return r ? r : strcmp(wanted->name, object->name);
 }
 
-/* Where the object is, or would stand. */
-static bool list_seek(const struct object_list *list, const char *ns, const char *name,
-		      size_t *ret_at)
+size_t object_list_place(const struct object_list *list, const char *ns, const char *name)
 {
-	size_t low = 0, high = list->nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int r = compare(list->object[middle], ns, name);
-
-		if (r == 0) {
-			*ret_at = middle;
-			return true;
-		}
-		if (r < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*ret_at = low;
-	return false;
+	return sorted_place(&(struct key){ ns, name }, list->object, list->nr,
+			    sizeof(*list->object), compare);
 }
 
 struct object *object_list_find(const struct object_list *list, const char *ns, const char *name)
 {
-	size_t at;
+	struct object **found = sorted_find(&(struct key){ ns, name }, list->object, list->nr,
+					    sizeof(*list->object), compare);
 
-	return list_seek(list, ns, name, &at) ? list->object[at] : NULL;
+	return found ? *found : NULL;
 }
 
 struct object *object_list_put(struct object_list *list, struct object *object)
 {
-	struct object *old;
-	size_t at;
+	struct object *old = object_list_find(list, object->ns, object->name);
+	size_t at = object_list_place(list, object->ns, object->name);
 
-	if (list_seek(list, object->ns, object->name, &at)) {
-		old = list->object[at];
-		list->object[at] = object;
-		return old;
+	if (!old) {
+		GROW(list->object, list->nr);
+		memmove(&list->object[at + 1], &list->object[at],
+			(list->nr - at) * sizeof(*list->object));
+		list->nr++;
 	}
-	GROW(list->object, list->nr);
-	memmove(&list->object[at + 1], &list->object[at], (list->nr - at) * sizeof(*list->object));
 	list->object[at] = object;
-	list->nr++;
-	return NULL;
+	return old;
 }
 
 struct object *object_list_take(struct object_list *list, const char *ns, const char *name)
 {
-	struct object *object;
-	size_t at;
+	struct object *object = object_list_find(list, ns, name);
+	size_t at = object_list_place(list, ns, name);
 
-	if (!list_seek(list, ns, name, &at))
+	if (!object)
 		return NULL;
-	object = list->object[at];
 	list->nr--;
 	memmove(&list->object[at], &list->object[at + 1], (list->nr - at) * sizeof(*list->object));
 	return object;

@@ -12,6 +12,9 @@ struct object_list {
 	size_t nr;
 };
 
+/* Where the object is, or would stand. */
+size_t object_list_place(const struct object_list *list, const char *ns, const char *name);
+
 /* NULL when there is none. */
 struct object *object_list_find(const struct object_list *list, const char *ns, const char *name);
 

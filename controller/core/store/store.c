@@ -4,25 +4,24 @@
 #include <assert.h>
 #include <string.h>
 
+#include "controller/core/store/named.h"
 #include "controller/core/store/pod_pack.h"
 
 struct ns {
-	char *name;
+	struct named named;
 	struct object *object; /* the Namespace; NULL = not seen */
 	struct object_list policies, pods;
+	struct boost_clock *clock; /* of the policies, in the same order */
 };
 
 struct node {
-	char *name;
+	struct named named;
 	struct object *object; /* the Node; NULL = not seen */
 	struct object_list pods;
 };
 
 struct store {
-	struct ns **ns; /* by name; as node and all lists */
-	size_t ns_nr;
-	struct node **node;
-	size_t node_nr;
+	struct named_list ns, node;
 	struct object_list cluster;
 	struct shared_texts *texts; /* of the pods */
 	struct object
@@ -31,43 +30,14 @@ struct store {
 
 /* --- namespaces and nodes: they are there while something is known of them --- */
 
-static size_t ns_seek(const struct store *store, const char *name, bool *ret_found)
-{
-	size_t low = 0, high = store->ns_nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(store->ns[middle]->name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*ret_found = low < store->ns_nr && strcmp(store->ns[low]->name, name) == 0;
-	return low;
-}
-
 static struct ns *ns_find(const struct store *store, const char *name)
 {
-	bool found;
-	size_t at = ns_seek(store, name, &found);
-
-	return found ? store->ns[at] : NULL;
+	return named_find(&store->ns, name);
 }
 
 static struct ns *ns_get(struct store *store, const char *name)
 {
-	bool found;
-	size_t at = ns_seek(store, name, &found);
-
-	if (found)
-		return store->ns[at];
-	GROW(store->ns, store->ns_nr);
-	memmove(&store->ns[at + 1], &store->ns[at], (store->ns_nr - at) * sizeof(*store->ns));
-	store->ns[at] = xcalloc(1, sizeof(**store->ns));
-	store->ns[at]->name = xstrdup(name);
-	store->ns_nr++;
-	return store->ns[at];
+	return named_get(&store->ns, name, sizeof(struct ns));
 }
 
 static void ns_free(struct ns *ns, struct shared_texts *texts)
@@ -77,82 +47,46 @@ static void ns_free(struct ns *ns, struct shared_texts *texts)
 	object_list_release(&ns->pods, false);
 	object_list_release(&ns->policies, true);
 	object_free(ns->object);
-	free(ns->name);
+	free(ns->clock);
+	free(ns->named.name);
 	free(ns);
 }
 
 static void ns_drop_if_empty(struct store *store, const char *name)
 {
-	bool found;
-	size_t at = ns_seek(store, name, &found);
-	struct ns *ns = found ? store->ns[at] : NULL;
+	struct ns *ns = ns_find(store, name);
 
 	if (!ns || ns->object || ns->policies.nr || ns->pods.nr)
 		return;
-	store->ns_nr--;
-	memmove(&store->ns[at], &store->ns[at + 1], (store->ns_nr - at) * sizeof(*store->ns));
+	named_take(&store->ns, name);
 	ns_free(ns, store->texts);
-}
-
-static size_t node_seek(const struct store *store, const char *name, bool *ret_found)
-{
-	size_t low = 0, high = store->node_nr;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(store->node[middle]->name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*ret_found = low < store->node_nr && strcmp(store->node[low]->name, name) == 0;
-	return low;
 }
 
 static struct node *node_find(const struct store *store, const char *name)
 {
-	bool found;
-	size_t at = node_seek(store, name, &found);
-
-	return found ? store->node[at] : NULL;
+	return named_find(&store->node, name);
 }
 
 static struct node *node_get(struct store *store, const char *name)
 {
-	bool found;
-	size_t at = node_seek(store, name, &found);
-
-	if (found)
-		return store->node[at];
-	GROW(store->node, store->node_nr);
-	memmove(&store->node[at + 1], &store->node[at],
-		(store->node_nr - at) * sizeof(*store->node));
-	store->node[at] = xcalloc(1, sizeof(**store->node));
-	store->node[at]->name = xstrdup(name);
-	store->node_nr++;
-	return store->node[at];
+	return named_get(&store->node, name, sizeof(struct node));
 }
 
 static void node_free(struct node *node)
 {
 	object_list_release(&node->pods, false);
 	object_free(node->object);
-	free(node->name);
+	free(node->named.name);
 	free(node);
 }
 
 static void node_drop_if_empty(struct store *store, const char *name)
 {
-	bool found;
-	size_t at = node_seek(store, name, &found);
-	struct node *node = found ? store->node[at] : NULL;
+	struct node *node = node_find(store, name);
 
 	if (!node || node->object || node->pods.nr)
 		return;
-	store->node_nr--;
-	memmove(&store->node[at], &store->node[at + 1],
-		(store->node_nr - at) * sizeof(*store->node));
+	named_take(&store->node, name);
 	node_free(node);
 }
 
@@ -182,12 +116,12 @@ void store_free(struct store *store)
 {
 	if (!store)
 		return;
-	for (size_t i = 0; i < store->ns_nr; i++)
-		ns_free(store->ns[i], store->texts);
-	for (size_t i = 0; i < store->node_nr; i++)
-		node_free(store->node[i]);
-	free(store->ns);
-	free(store->node);
+	for (size_t i = 0; i < store->ns.nr; i++)
+		ns_free((struct ns *)store->ns.item[i], store->texts);
+	for (size_t i = 0; i < store->node.nr; i++)
+		node_free((struct node *)store->node.item[i]);
+	free(store->ns.item);
+	free(store->node.item);
 	object_list_release(&store->cluster, true);
 	set_gone(store, NULL);
 	shared_texts_free(store->texts);
@@ -215,11 +149,27 @@ static struct object *put_pod(struct store *store, struct object *object)
 	return old;
 }
 
+/* A boost keeps its clock in its run: while uid and generation are the same. */
+static struct object *put_policy(struct ns *ns, struct object *object)
+{
+	struct object *old = object_list_put(&ns->policies, object);
+	size_t at = object_list_place(&ns->policies, object->ns, object->name);
+	size_t before_nr = ns->policies.nr - 1;
+
+	if (!old) {
+		GROW(ns->clock, before_nr);
+		memmove(&ns->clock[at + 1], &ns->clock[at], (before_nr - at) * sizeof(*ns->clock));
+	}
+	if (!old || old->generation != object->generation || strcmp(old->uid, object->uid) != 0)
+		ns->clock[at] = (struct boost_clock){ 0 };
+	return old;
+}
+
 static struct object *put(struct store *store, struct object *object)
 {
 	switch (object->kind) {
 	case OBJECT_POLICY:
-		return object_list_put(&ns_get(store, object->ns)->policies, object);
+		return put_policy(ns_get(store, object->ns), object);
 	case OBJECT_CLUSTER_POLICY:
 		return object_list_put(&store->cluster, object);
 	case OBJECT_NAMESPACE:
@@ -244,6 +194,17 @@ static struct object *take_pod(struct store *store, const char *ns, const char *
 	return old;
 }
 
+static struct object *take_policy(struct ns *ns, const char *name)
+{
+	size_t at = object_list_place(&ns->policies, ns->named.name, name);
+	struct object *old = object_list_take(&ns->policies, ns->named.name, name);
+
+	if (old)
+		memmove(&ns->clock[at], &ns->clock[at + 1],
+			(ns->policies.nr - at) * sizeof(*ns->clock));
+	return old;
+}
+
 static struct object *take(struct store *store, enum object_kind kind, const char *ns,
 			   const char *name)
 {
@@ -252,7 +213,7 @@ static struct object *take(struct store *store, enum object_kind kind, const cha
 
 	switch (kind) {
 	case OBJECT_POLICY:
-		return in_ns ? object_list_take(&in_ns->policies, ns, name) : NULL;
+		return in_ns ? take_policy(in_ns, name) : NULL;
 	case OBJECT_CLUSTER_POLICY:
 		return object_list_take(&store->cluster, ns, name);
 	case OBJECT_NAMESPACE:
@@ -275,9 +236,6 @@ struct touch store_apply(struct store *store, struct object *object)
 	if (object->kind == OBJECT_POD)
 		object = pod_pack(object, store->texts);
 	old = put(store, object);
-	if (object->kind == OBJECT_POLICY && old && old->generation == object->generation &&
-	    strcmp(old->uid, object->uid) == 0)
-		object->policy.clock = old->policy.clock;
 	set_gone(store, old);
 	return touch_of(old, object);
 }
@@ -301,11 +259,10 @@ struct touch store_set_clock(struct store *store, const char *ns, const char *na
 			     const struct boost_clock *clock)
 {
 	struct ns *entry = ns_find(store, ns);
-	struct object *object = entry ? object_list_find(&entry->policies, ns, name) : NULL;
 
-	assert(object);
-	object->policy.clock = *clock;
-	return (struct touch){ .scope = TOUCH_NS, .ns = object->ns };
+	assert(entry && object_list_find(&entry->policies, ns, name));
+	entry->clock[object_list_place(&entry->policies, ns, name)] = *clock;
+	return (struct touch){ .scope = TOUCH_NS, .ns = entry->named.name };
 }
 
 /* --- reading --- */
@@ -344,6 +301,23 @@ struct object_list store_policies(const struct store *store, const char *ns)
 	return entry ? entry->policies : (struct object_list){ 0 };
 }
 
+const struct boost_clock *store_clocks(const struct store *store, const char *ns)
+{
+	const struct ns *entry = ns_find(store, ns);
+
+	return entry ? entry->clock : NULL;
+}
+
+const struct boost_clock *store_clock(const struct store *store, const char *ns, const char *name)
+{
+	static const struct boost_clock none;
+	const struct ns *entry = ns_find(store, ns);
+
+	if (!entry || !object_list_find(&entry->policies, ns, name))
+		return &none;
+	return &entry->clock[object_list_place(&entry->policies, ns, name)];
+}
+
 struct object_list store_pods_of_ns(const struct store *store, const char *ns)
 {
 	const struct ns *entry = ns_find(store, ns);
@@ -360,22 +334,22 @@ struct object_list store_pods_on_node(const struct store *store, const char *nod
 
 size_t store_ns_nr(const struct store *store)
 {
-	return store->ns_nr;
+	return store->ns.nr;
 }
 
 const char *store_ns_name(const struct store *store, size_t i)
 {
-	return store->ns[i]->name;
+	return store->ns.item[i]->name;
 }
 
 size_t store_node_nr(const struct store *store)
 {
-	return store->node_nr;
+	return store->node.nr;
 }
 
 const char *store_node_name(const struct store *store, size_t i)
 {
-	return store->node[i]->name;
+	return store->node.item[i]->name;
 }
 
 bool store_has_node(const struct store *store, const char *node)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/core/object/object_json.h"
+#include "lib/core/sorted.h"
 
 struct store_dump {
 	const struct store *store;
@@ -15,19 +16,17 @@ struct store_dump {
 
 /* --- which is next; by name, since places move when the store changes --- */
 
+/* The name's place is after those that equal it. */
+static int compare_after(const void *key, const void *element)
+{
+	return strcmp(key, (*(struct object *const *)element)->name) < 0 ? -1 : 1;
+}
+
 static const struct object *after(struct object_list list, const char *name)
 {
-	size_t low = 0, high = list.nr;
+	size_t at = sorted_place(name, list.object, list.nr, sizeof(*list.object), compare_after);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(list.object[middle]->name, name) <= 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < list.nr ? list.object[low] : NULL;
+	return at < list.nr ? list.object[at] : NULL;
 }
 
 /* The first place whose name is not before `name`. */

@@ -65,11 +65,13 @@ static inline const json_t *rig_get(void *ctx, const struct object *object)
 	return rig_status_of(ctx, object->uid)->json;
 }
 
-static inline int rig_put(void *ctx, const struct object *object, json_t *status, struct err *err)
+static inline int rig_put(void *ctx, const struct object *object, json_t *status, bool urgent,
+			  struct err *err)
 {
 	struct rig *rig = ctx;
 	struct rig_status *at = rig_status_of(rig, object->uid);
 
+	(void)urgent;
 	(void)err;
 	if (rig->on_its_way)
 		return -EINPROGRESS;

@@ -230,7 +230,7 @@ static inline void world_apply(struct store *store, struct compiler *compiler,
 	if (compiler)
 		compiler_touch(compiler, store, &touch);
 	if (!is_policy || !policy_is_boost(&object->policy) ||
-	    clock_is_of(&object->policy.clock, object->generation))
+	    clock_is_of(store_clock(store, object->ns, object->name), object->generation))
 		return;
 	clock_start(&clock, object->generation, object->policy.duration_ns, &now);
 	clock.durable = true;

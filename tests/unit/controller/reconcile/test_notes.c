@@ -169,15 +169,10 @@ static void changes(struct rig *rig, const char *spec, const char *before, const
 	struct reconcile reconcile = { .note = rig_on_note, .note_ctx = rig };
 	struct object *object = world_object(rig_policy("u1", 1, spec));
 	json_t *old = json_loads(before, 0, NULL), *new = json_loads(after, 0, NULL);
-	struct instant now = { .boot_ns = NSEC_PER_SEC };
 
 	assert_non_null(old);
 	assert_non_null(new);
-	if (policy_is_boost(&object->policy)) {
-		clock_start(&object->policy.clock, 1, object->policy.duration_ns, &now);
-		object->policy.clock.durable = true;
-	}
-	reconcile_note_status(&reconcile, object, old, new, &now);
+	reconcile_note_status(&reconcile, object, old, new, policy_is_boost(&object->policy));
 	json_decref(old);
 	json_decref(new);
 	object_free(object);

@@ -18,6 +18,7 @@ struct given {
 /* A world of some policies of namespace "a" and cluster policies, all boosts active. */
 struct fixture {
 	struct object *policy[MAX_POLICIES];
+	struct boost_clock clock[MAX_POLICIES];
 	size_t policy_nr;
 	struct object *cluster[MAX_POLICIES];
 	size_t cluster_nr;
@@ -45,14 +46,15 @@ static void give(struct fixture *f, const struct given *policy, const struct giv
 	for (; policy && policy->name; policy++) {
 		struct object *object = make("ProfilingPolicy", "a", policy);
 
-		clock_start(&object->policy.clock, object->generation, object->policy.duration_ns,
+		clock_start(&f->clock[f->policy_nr], object->generation, object->policy.duration_ns,
 			    &now);
-		object->policy.clock.durable = true;
+		f->clock[f->policy_nr].durable = true;
 		f->policy[f->policy_nr++] = object;
 	}
 	for (; cluster && cluster->name; cluster++)
 		f->cluster[f->cluster_nr++] = make("ClusterProfilingPolicy", NULL, cluster);
-	ranked_init_policies(&f->ranked, f->policy, f->policy_nr, INT64_MAX, 0);
+	ranked_init_policies(&f->ranked, &(struct object_list){ f->policy, f->policy_nr }, f->clock,
+			     INT64_MAX, 0);
 	cluster_scope_init(&f->scope, f->cluster, f->cluster_nr, NULL, NULL);
 }
 

@@ -29,18 +29,20 @@ static void no_boost_lowers_the_rate_of_another(void **state)
 		size_t rated = 0;
 
 		cluster_scope_init(&scope, cluster.object, cluster.nr, NULL, NULL);
-		ranked_init_policies(&all, policies.object, policies.nr, INT64_MAX, 20 * SECOND);
+		ranked_init_policies(&all, &policies, store_clocks(store, "a"), INT64_MAX,
+				     20 * SECOND);
 		for (size_t i = 0; i < all.nr; i++)
-			rated += rated_boost(all.object[i]);
+			rated += rated_boost(all.item[i].object);
 		effective(&all, &scope, &with_all);
 		for (size_t i = 0; i < all.nr; i++) {
-			if (rated_boost(all.object[i]) ? rated < 2
-						       : !policy_is_boost(&all.object[i]->policy))
+			if (rated_boost(all.item[i].object)
+				    ? rated < 2
+				    : !policy_is_boost(&all.item[i].object->policy))
 				continue;
-			ranked_init_policies(&without, policies.object, policies.nr, INT64_MAX,
-					     20 * SECOND);
-			memmove(&without.object[i], &without.object[i + 1],
-				(without.nr - i - 1) * sizeof(*without.object));
+			ranked_init_policies(&without, &policies, store_clocks(store, "a"),
+					     INT64_MAX, 20 * SECOND);
+			memmove(&without.item[i], &without.item[i + 1],
+				(without.nr - i - 1) * sizeof(*without.item));
 			without.nr--;
 			effective(&without, &scope, &with_one_less);
 			assert_true(with_all.setting.rate_hz >= with_one_less.setting.rate_hz);

@@ -14,6 +14,7 @@
 
 struct fixture {
 	struct object *object;
+	struct boost_clock clock;
 	struct policy_summary summary;
 	struct status_agents agents;
 	struct status_input input;
@@ -37,11 +38,13 @@ static void begin(struct fixture *f)
 			     .has_part = true },
 		.agents = { .applied = 2 },
 	};
-	clock_start(&f->object->policy.clock, 4, 60 * SECOND, &now);
-	f->object->policy.clock.durable = true;
-	f->input = (struct status_input){
-		.object = f->object, .summary = &f->summary, .agents = &f->agents, .now = now
-	};
+	clock_start(&f->clock, 4, 60 * SECOND, &now);
+	f->clock.durable = true;
+	f->input = (struct status_input){ .object = f->object,
+					  .clock = &f->clock,
+					  .summary = &f->summary,
+					  .agents = &f->agents,
+					  .now = now };
 }
 
 static const char *condition_text(const json_t *status, const char *type, const char *member)
@@ -133,9 +136,9 @@ static void a_boost_waits_for_its_stored_deadline_and_expires(void **state)
 
 	(void)state;
 	begin(&f);
-	f.object->policy.clock.durable = false;
+	f.clock.durable = false;
 	check(&f, "Programmed", false, "NotStored");
-	f.object->policy.clock.durable = true;
+	f.clock.durable = true;
 	f.input.now.boot_ns = 60 * SECOND;
 	check(&f, "Expired", true, "DurationOver");
 	check(&f, "Programmed", false, "Expired");

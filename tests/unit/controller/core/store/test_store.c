@@ -93,9 +93,9 @@ static void a_boost_keeps_its_clock_until_its_generation_changes(void **state)
 	store_apply(s, policy("p", 1, "x"));
 	check(store_set_clock(s, "a", "p", &clock), TOUCH_NS, "a", NULL, NULL);
 	store_apply(s, policy("p", 1, "y"));
-	assert_int_equal(store_find(s, OBJECT_POLICY, "a", "p")->policy.clock.end_ns, 7);
+	assert_int_equal(store_clock(s, "a", "p")->end_ns, 7);
 	store_apply(s, policy("p", 2, "y"));
-	assert_int_equal(store_find(s, OBJECT_POLICY, "a", "p")->policy.clock.generation, 0);
+	assert_int_equal(store_clock(s, "a", "p")->generation, 0);
 	store_free(s);
 }
 
