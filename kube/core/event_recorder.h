@@ -48,8 +48,8 @@ void event_request_release(struct event_request *call);
 struct event_recorder *event_recorder_new(const char *controller, const char *instance);
 void event_recorder_free(struct event_recorder *recorder);
 
-/* It happened.  `reason` is known by its address and must outlive the recorder; `note` is a sentence (UTF-8; cut to 1024 bytes).  False when it was dropped.  `wall_ns` is
- * told, `now_ns` (CLOCK_BOOTTIME) is what waits are counted by. */
+/* It happened.  `reason` is known by its address and must outlive the recorder; `note` is a sentence (UTF-8; cut to
+ * 1024 bytes).  `wall_ns` is told, `now_ns` (CLOCK_BOOTTIME) is what waits are counted by.  False when it was dropped. */
 bool event_recorder_note(struct event_recorder *recorder, const struct event_reason *reason,
 			 const struct event_object *object, const char *note, int64_t wall_ns,
 			 int64_t now_ns);

@@ -4,7 +4,7 @@
 
 /* The agent's end of the control channel as a state machine: when to connect, what to believe.
  * Each event is a function; times are CLOCK_BOOTTIME nanoseconds; randomness comes in as `rnd`,
- *evenly distributed over 32 bits.  Pure.  The rules (R9, R14, R19) are in docs/protocol.md.
+ * evenly distributed over 32 bits.  Pure.  The rules (R9, R14, R19) are in docs/protocol.md.
  *
  *	WAIT -time-> CONNECT -connected-> HELLO -session-> SYNCED
  *	  ^------------------ lost, from any of them ---------'

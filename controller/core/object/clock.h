@@ -5,17 +5,17 @@
 /* The clock of one run of a boost.
  *
  * A run begins when the controller first sees a generation of the policy and ends `duration` later,
- *whatever the wall clock does: CLOCK_BOOTTIME decides.  Wall time is kept for people, and for the
- *one case where it is all there is: a controller on another boot (or host) that takes over from a
- *stored status.
+ * whatever the wall clock does: CLOCK_BOOTTIME decides.  Wall time is kept for people, and for the
+ * one case where it is all there is: a controller on another boot (or host) that takes over from a
+ * stored status.
  *
  * How to drive it, once per pass and boost policy:
  *	if (!clock_is_of(clock, generation) && !clock_restore(clock, status, generation, now))
  *		clock_start(clock, generation, duration_ns, now);
  *	clock_clamp(clock, max_duration_ns);
  * then write the status, and when it is safely stored set `durable`.  A boost whose clock is not
- *durable is not active: otherwise a crash would begin it anew.  All functions are pure; the caller
- *reads the clocks.
+ * durable is not active: otherwise a crash would begin it anew.  All functions are pure; the caller
+ * reads the clocks.
  */
 
 #include "lib/core/base.h"

@@ -5,7 +5,7 @@
 /* Labels, and Kubernetes label selectors over them.
  *
  * Labels are packed, since there are many: "key\0value\0key\0value\0\0", sorted by key; NULL =
- *none.
+ * none.
  *
  * A selector is the AND of its terms.  As in Kubernetes:
  *	In		the key is there and its value is one of the values
@@ -13,8 +13,8 @@
  *	Exists		the key is there
  *	DoesNotExist	the key is missing
  * matchLabels {k: v} is the term k In [v].  A selector without terms matches everything.  So does
- *an absent one in this API; the two are the same to us (`selector: {}` narrows nothing, hence it
- *ranks with the policies that have no selector).
+ * an absent one in this API; the two are the same to us (`selector: {}` narrows nothing, hence it
+ * ranks with the policies that have no selector).
  */
 
 #include "lib/core/base.h"

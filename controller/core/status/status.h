@@ -7,30 +7,30 @@
  *	{"observedGeneration", "effectiveSampleRateHz", "activeSince", "expiresAt",
  *	 "clock": {"bootID", "startMs", "endMs"},
  *	 "targets": {"pods", "nodes"}, "agents": {"desired", "applied", "failed"},
- *	 "conditions": [{"type", "status", "reason", "message", "observedGeneration",
- *"lastTransitionTime"}]}
+ *	 "conditions": [{"type", "status", "reason", "message", "observedGeneration", "lastTransitionTime"}]}
  *
  * Conditions, sorted by type; each always has status True or False:
  *	Accepted	True Valid | False Invalid
- *	Programmed	True Confirmed: every node that runs a pod it selects has confirmed what
- *the plan of now says of its namespace. False Pending: some have not yet | Failed: one refused | Disconnected: no agent there |
- *			NotStored: the boost's deadline is not stored yet | NoTargets: it selects no
- *running pod | Expired: the boost is over | Deleting Without targets it is False, so that `kubectl
- *wait --for=condition=Programmed` does not call a typo in a selector done. Clamped		True
- *Limited | False WithinLimits
+ *	Programmed	True Confirmed: every node that runs a pod it selects has confirmed what the plan of now says of its
+ *			namespace.
+ *			False Pending: some have not yet | Failed: one refused | Disconnected: no agent there | NotStored: the
+ *			boost's deadline is not stored yet | NoTargets: it selects no running pod | Expired: the boost is
+ *			over | Deleting
+ *			Without targets it is False, so that `kubectl wait --for=condition=Programmed` does not call a typo in
+ *			a selector done.
+ *	Clamped		True Limited | False WithinLimits
  *	Overridden	True DecidedByOther | False InForce, NoTargets, Expired or NotStored
  *	Expired		True DurationOver | False Running, or Continuous (no duration)
- *	Ready		True when Programmed is, and with nothing left to do: NoTargets, Expired
- *(kstatus: Current); else False with Programmed's reason (InProgress); False Invalid when not
- *accepted. A ClusterProfilingPolicy has Accepted and Ready.
+ *	Ready		True when Programmed is, and with nothing left to do: NoTargets, Expired (kstatus: Current); else False
+ *			with Programmed's reason (InProgress); False Invalid when not accepted
+ * A ClusterProfilingPolicy has Accepted and Ready.
  *
  * When the newest generation is refused, Accepted and Ready speak of that one and so does the status's
  * observedGeneration; everything else, with its own observedGeneration, is of the generation before, which
  * stays in force.
  *
- * lastTransitionTime moves only when a condition's status does.  Messages hold names and settings,
- *no counts and no times, so an unchanged state gives an unchanged status: write it only when
- *!status_equal().
+ * lastTransitionTime moves only when a condition's status does.  Messages hold names and settings, no counts and no times,
+ * so an unchanged state gives an unchanged status: write it only when !status_equal().
  */
 
 #include "controller/core/compile/summary.h"
