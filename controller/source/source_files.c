@@ -320,11 +320,6 @@ bool source_files_refused_at(const struct source_files *files, size_t at, struct
 	return false;
 }
 
-bool source_files_refused(const struct source_files *files, struct err *ret_why)
-{
-	return source_files_refused_at(files, 0, ret_why);
-}
-
 /* --- life --- */
 
 static void on_apply(void *ctx, struct manifest_doc *doc)

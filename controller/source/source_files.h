@@ -51,9 +51,7 @@ int64_t source_files_next_gone(const struct source_files *files);
 
 void source_files_count(const struct source_files *files, struct source_files_counts *ret_counts);
 
-/* "boost.yaml: line 7: ..." of the first refused file by name; false when there is none. */
-bool source_files_refused(const struct source_files *files, struct err *ret_why);
-/* The same for each: `i` from 0; false past the last. */
+/* "boost.yaml: line 7: ..." of a refused file, by name: `i` from 0; false past the last. */
 bool source_files_refused_at(const struct source_files *files, size_t i, struct err *ret_why);
 
 #endif

@@ -294,15 +294,6 @@ void compiler_sent(struct compiler *compiler, const char *name, uint64_t seq)
 	}
 }
 
-void compile_node(const struct store *store, const struct compile_options *options,
-		  const char *node, int64_t now_ns, struct compile_result *ret_result)
-{
-	struct compiler *compiler = compiler_new(options);
-
-	compiler_compile(compiler, store, node, now_ns, ret_result);
-	compiler_free(compiler);
-}
-
 /* --- what came of the policies --- */
 
 static const struct policy_summary *summary_in(const struct part *part, const char *policy)

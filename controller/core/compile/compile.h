@@ -5,7 +5,7 @@
 /* Store + now -> the plan of one node (lib/core/plan/plan.h).
  *
  * The compiler keeps one part per (namespace, node) and makes again only those that a change touched or in which a boost
- * has ended; what comes out equals compile_node() from scratch.  A pass of the controller is:
+ * has ended; what comes out equals what a new compiler makes of the same store.  A pass of the controller is:
  *
  *	touch = store_apply(...);  compiler_touch(compiler, store, &touch);	for every change
  *	compiler_advance(compiler, now_ns);
@@ -61,10 +61,6 @@ void compiler_forget(struct compiler *compiler, const char *node);
 
 /* The plan last compiled for `node` is wanted of its agent, as the hub's `seq`-th. */
 void compiler_sent(struct compiler *compiler, const char *node, uint64_t seq);
-
-/* The same from scratch. */
-void compile_node(const struct store *store, const struct compile_options *options,
-		  const char *node, int64_t now_ns, struct compile_result *ret_result);
 
 /* What came of one policy, over all nodes, as of the last compilation. */
 void compiler_summary(const struct compiler *compiler, const char *ns, const char *policy,

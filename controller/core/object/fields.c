@@ -42,23 +42,31 @@ static bool is_one_of(const char *word, const char *const *name, size_t name_nr)
 	return false;
 }
 
+static int refuse_field(const char *path, const char *key, const char *const *name, size_t name_nr,
+			struct err *err)
+{
+	const char *dot = *path ? "." : "", *like;
+
+	if (!printable(key))
+		return err_set(err, -EINVAL, "%s: has a field of an impossible name",
+			       *path ? path : "object");
+	like = nearest(key, name, name_nr);
+	return err_set(err, -EINVAL, "%s%s%s: is not a field%s%s%s", path, dot, key,
+		       like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
+}
+
 int fields_check(const json_t *object, const char *path, const char *const *name, size_t name_nr,
 		 struct err *err)
 {
-	const char *dot = *path ? "." : "";
-	const char *key, *like;
+	const char *key;
 	json_t *value;
 
+	if (object && !json_is_object(object))
+		return err_set(err, -EINVAL, "%s: must be a map", path);
 	json_object_foreach((json_t *)object, key, value)
 	{
-		if (is_one_of(key, name, name_nr))
-			continue;
-		if (!printable(key))
-			return err_set(err, -EINVAL, "%s: has a field of an impossible name",
-				       *path ? path : "object");
-		like = nearest(key, name, name_nr);
-		return err_set(err, -EINVAL, "%s%s%s: is not a field%s%s%s", path, dot, key,
-			       like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
+		if (!is_one_of(key, name, name_nr))
+			return refuse_field(path, key, name, name_nr, err);
 	}
 	return 0;
 }

@@ -2,16 +2,15 @@
 #ifndef CONTROLLER_CORE_OBJECT_FIELDS_H
 #define CONTROLLER_CORE_OBJECT_FIELDS_H
 
-/* Reading the fields of our own kinds strictly.  `path` is where `object` stands ("spec.limits"; ""
- * at the top); every error begins with the path of the field at fault, then ": ".  All return 0 or
- * -EINVAL with err. */
+/* Reading the fields of our own kinds strictly.  `path` is where `object` stands ("spec.limits"; "" at the top); every
+ * error begins with the path of the field at fault, then ": ".  All return 0 or -EINVAL with err. */
 
 #include "lib/core/base.h"
 #include "lib/core/err.h"
 
 #include <jansson.h>
 
-/* Every member of `object` is one of `name`; else the error names the nearest one. */
+/* `object` is absent (NULL) or a map of which every member is one of `name`; else the error names the nearest one. */
 must_check int fields_check(const json_t *object, const char *path, const char *const *name,
 			    size_t name_nr, struct err *err);
 

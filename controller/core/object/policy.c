@@ -20,8 +20,6 @@ static int get_spec(const json_t *json, const char *const *name, size_t name_nr,
 	*ret_spec = json_object_get(json, "spec");
 	if (!*ret_spec)
 		return err_set(err, -EINVAL, "spec: is missing");
-	if (!json_is_object(*ret_spec))
-		return err_set(err, -EINVAL, "spec: must be a map");
 	return fields_check(*ret_spec, "spec", name, name_nr, err);
 }
 

@@ -216,8 +216,6 @@ static int read_expression(struct selector *selector, const json_t *json, const 
 	enum selector_op op = SELECTOR_IN;
 	int r;
 
-	if (!json_is_object(json))
-		return err_set(err, -EINVAL, "%s: must be a map", path);
 	r = fields_check(json, path, name, ARRAY_SIZE(name), err);
 	if (r < 0)
 		return r;
@@ -257,8 +255,6 @@ static int read_selector(struct selector *selector, const json_t *json, const ch
 	const json_t *labels = NULL, *expressions = NULL;
 	int r;
 
-	if (!json_is_object(json))
-		return err_set(err, -EINVAL, "%s: must be a map", path);
 	r = fields_check(json, path, name, ARRAY_SIZE(name), err);
 	if (r < 0)
 		return r;

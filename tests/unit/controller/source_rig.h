@@ -174,7 +174,7 @@ static inline const char *refusal(const struct source_rig *rig)
 	static struct err err;
 
 	err.text[0] = '\0';
-	source_files_refused(source_dir_files(rig->source), &err);
+	source_files_refused_at(source_dir_files(rig->source), 0, &err);
 	return err.text;
 }
 

@@ -34,9 +34,11 @@ static inline struct store *random_world(struct random *random)
 static inline void compile(const struct store *store, const char *node, int64_t now_ns,
 			   struct plan *ret_plan)
 {
+	struct compiler *compiler = compiler_new(NULL);
 	struct compile_result result;
 
-	compile_node(store, NULL, node, now_ns, &result);
+	compiler_compile(compiler, store, node, now_ns, &result);
+	compiler_free(compiler);
 	assert_int_equal(result.left_out, 0);
 	*ret_plan = result.plan;
 }
