@@ -41,6 +41,7 @@ enum prof_end {
 enum prof_class_flag {
 	PROF_WANT_KERNEL = 1 << 0, /* kernel frames */
 	PROF_WANT_USER = 1 << 1,   /* user frames */
+	PROF_CLASS_USED = 1 << 15, /* the row is some class's, if only one that is off */
 };
 
 /* classes[cls]: one word, written and read at once, so that no tick sees half of a change */

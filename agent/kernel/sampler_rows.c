@@ -20,6 +20,7 @@ static struct prof_class class_row(const struct want_class *want)
 
 	if (!want->used)
 		return row;
+	row.flags = PROF_CLASS_USED;
 	row.rate_hz = (uint16_t)want->rate_hz;
 	if (want->rate_hz && (want->caps & CAP_CPU_SAMPLING))
 		row.period_ns = (uint32_t)(NSEC_PER_SEC / want->rate_hz);
@@ -77,25 +78,44 @@ static int put_class(struct sampler *s, uint32_t i, const struct prof_class *row
 	return memcmp(&held, row, sizeof(held)) == 0 ? 0 : -EIO;
 }
 
-/* The rows that are on in `to`, or those that are off. */
-static int put_classes(struct sampler *s, const struct map_rows *from, const struct map_rows *to,
-		       bool on, struct err *err)
+static bool is_used(const struct prof_class *row)
 {
-	static const struct prof_class off;
+	return row->flags & PROF_CLASS_USED;
+}
 
-	for (uint32_t i = 0; i < PROF_CLASSES; i++) {
-		const struct prof_class *row = &to->cls[i];
-		int r;
+/* Compares with what the kernel has; on failure err names the row. */
+static int put_changed(struct sampler *s, uint32_t i, const struct prof_class *row, struct err *err)
+{
+	int r;
 
-		if (memcmp(&from->cls[i], row, sizeof(*row)) == 0 ||
-		    on != (memcmp(row, &off, sizeof(off)) != 0))
-			continue;
-		r = put_class(s, i, row);
-		if (r < 0)
-			return err_set(err, r, "class row %u (%u Hz): %s", i, row->rate_hz,
-				       strerror(-r));
-	}
-	return 0;
+	if (memcmp(&s->cls[i], row, sizeof(*row)) == 0)
+		return 0;
+	r = put_class(s, i, row);
+	return r < 0 ? err_set(err, r, "class row %u (%u Hz): %s", i, row->rate_hz, strerror(-r))
+		     : 0;
+}
+
+static int put_classes(struct sampler *s, const struct map_rows *to, struct err *err)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < PROF_CLASSES && r == 0; i++)
+		if (is_used(&to->cls[i]))
+			r = put_changed(s, i, &to->cls[i], err);
+	return r;
+}
+
+/* Rows that `to` has no class for, but not those that `from` still had: a tick that is under way may have
+ * read its cgroup's row before the cgroup was moved, and finds the class as it was. */
+static int end_classes(struct sampler *s, const struct map_rows *from, const struct map_rows *to,
+		       struct err *err)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < PROF_CLASSES && r == 0; i++)
+		if (!is_used(&to->cls[i]) && !is_used(&from->cls[i]))
+			r = put_changed(s, i, &to->cls[i], err);
+	return r;
 }
 
 static int put_cgroup(struct sampler *s, const struct want_cgroup *want, struct err *err)
@@ -152,20 +172,18 @@ static int put_cgroups(struct sampler *s, const struct map_rows *from, const str
 }
 
 /* The base goes up before a class asks for more than it gives, and down after the last one did.  Rows of classes come
- * before the cgroups that are to be in them, and go when no cgroup is in them any more: none is off for a moment. */
+ * before the cgroups that are to be in them.  The row of a class that ends stays as it is until the next change. */
 static int converge(struct sampler *s, const struct map_rows *from, const struct map_rows *to,
 		    struct err *err)
 {
-	int r = 0;
+	int r = end_classes(s, from, to, err);
 
-	if (to->base_hz > s->base_hz)
+	if (r == 0 && to->base_hz > s->base_hz)
 		r = sampler_set_base(s, to->base_hz, err);
 	if (r == 0)
-		r = put_classes(s, from, to, true, err);
+		r = put_classes(s, to, err);
 	if (r == 0)
 		r = put_cgroups(s, from, to, err);
-	if (r == 0)
-		r = put_classes(s, from, to, false, err);
 	if (r == 0 && to->base_hz < s->base_hz)
 		r = sampler_set_base(s, to->base_hz, err);
 	return r;
@@ -173,6 +191,7 @@ static int converge(struct sampler *s, const struct map_rows *from, const struct
 
 int sampler_apply(struct sampler *s, const struct want *want, struct err *err)
 {
+	static const struct map_rows none;
 	struct map_rows rows = { 0 };
 	int r = map_rows_from_want(want, &rows, err);
 
@@ -181,7 +200,8 @@ int sampler_apply(struct sampler *s, const struct want *want, struct err *err)
 	r = converge(s, &s->applied, &rows, err);
 	if (r < 0) {
 		/* Writes every row that may differ, however far we came. */
-		if (converge(s, &rows, &s->applied, NULL) < 0)
+		if (converge(s, &rows, &s->applied, NULL) < 0 ||
+		    end_classes(s, &none, &s->applied, NULL) < 0)
 			err_wrap(err, r, "the maps are half changed");
 		map_rows_release(&rows);
 		return r;
