@@ -177,10 +177,11 @@ static void set_symbolizer(struct agent *agent)
 	struct symbolizer_stats stats;
 
 	symbolizer_stats(agent->symbolizer, &stats);
-	count(agent, "rubato_agent_frames_resolved_total", "Frames that were given a name.",
-	      (double)stats.frames_resolved);
+	count(agent, "rubato_agent_frames_resolved_total",
+	      "Frames of written profiles that have a name.", (double)stats.frames_resolved);
 	count(agent, "rubato_agent_frames_unresolved_total",
-	      "Frames that were given an address for a name.", (double)stats.frames_unresolved);
+	      "Frames of written profiles with an address for a name, or none.",
+	      (double)stats.frames_unresolved);
 	count(agent, "rubato_agent_processes_missed_total",
 	      "Processes gone before their mappings were read, and not known otherwise.",
 	      (double)stats.processes_missed);

@@ -128,3 +128,8 @@ const char *kernel_names_find(struct kernel_names *names, uint64_t addr, int64_t
 	}
 	return name;
 }
+
+bool kernel_names_offset(const struct kernel_names *names, uint64_t addr, uint64_t *ret_offset)
+{
+	return names->table && kallsyms_offset(names->table, addr, ret_offset);
+}

@@ -36,4 +36,7 @@ bool kernel_names_known(const struct kernel_names *names);
 /* The function at `addr`, valid until the next step, or NULL; then it may be asked again later. */
 const char *kernel_names_find(struct kernel_names *names, uint64_t addr, int64_t now_ns);
 
+/* The place of `addr` in the kernel's own text, the same on each start; false if it is not in it or that is not known. */
+bool kernel_names_offset(const struct kernel_names *names, uint64_t addr, uint64_t *ret_offset);
+
 #endif

@@ -11,7 +11,6 @@
 #include "agent/symbolize/kernel_names.h"
 #include "lib/core/text/utf8.h"
 
-#define KERNEL_START 0xffff800000000000ULL
 #define PAGE_BYTES 4096ULL
 
 struct symbol_resolver {
@@ -86,7 +85,6 @@ static void put_stand_in(struct symbol_resolver *resolver, const struct frame *f
 	snprintf(text, sizeof(text), "%s+0x%" PRIx64, module, addr);
 	symbol_cache_put(resolver->cache, frame->file, frame->addr,
 			 &(struct symbol_name){ .text = text });
-	resolver->missing++;
 }
 
 static void put_found(struct symbol_resolver *resolver, const struct frame *frame,
@@ -98,7 +96,6 @@ static void put_found(struct symbol_resolver *resolver, const struct frame *fram
 	utf8_clean(symbol, strlen(symbol), system, sizeof(system));
 	symbol_cache_put(resolver->cache, frame->file, frame->addr,
 			 &(struct symbol_name){ .text = text, .system = system, .found = true });
-	resolver->found++;
 }
 
 static int by_vaddr(const void *left, const void *right)
@@ -150,6 +147,26 @@ static void resolve_file(struct symbol_resolver *resolver, const struct frame *f
 			     frame[i].addr);
 }
 
+/* The kernel's addresses are its secret: only places in its own text, which anybody can read in its file, are told. */
+static uint64_t kernel_place(const struct symbol_resolver *resolver, uint64_t addr)
+{
+	uint64_t offset = 0;
+
+	kernel_names_offset(resolver->kernel, addr, &offset);
+	return offset;
+}
+
+static void put_kernel_stand_in(struct symbol_resolver *resolver, const struct frame *frame)
+{
+	uint64_t offset = kernel_place(resolver, frame->addr);
+
+	if (offset)
+		put_stand_in(resolver, frame, "[kernel]", offset);
+	else
+		symbol_cache_put(resolver->cache, frame->file, frame->addr,
+				 &(struct symbol_name){ .text = "[kernel]" });
+}
+
 static void resolve_kernel(struct symbol_resolver *resolver, const struct frame *frame, size_t nr,
 			   int64_t now_ns)
 {
@@ -162,7 +179,7 @@ static void resolve_kernel(struct symbol_resolver *resolver, const struct frame 
 		if (name)
 			put_found(resolver, &frame[i], name);
 		else if (!symbol_cache_get(resolver->cache, FRAME_KERNEL, frame[i].addr, &had))
-			put_stand_in(resolver, &frame[i], "[kernel]", frame[i].addr);
+			put_kernel_stand_in(resolver, &frame[i]);
 	}
 }
 
@@ -175,13 +192,13 @@ static int by_place(const void *left, const void *right)
 	return a->addr < b->addr ? -1 : a->addr > b->addr;
 }
 
-static bool is_asked(const struct symbol_resolver *resolver, const struct frame *frame)
+static bool is_asked(struct symbol_resolver *resolver, const struct frame *frame)
 {
 	struct symbol_name name;
 
 	if (frame->file == FRAME_NAMED)
 		return false;
-	if (!symbol_cache_get(resolver->cache, frame->file, frame->addr, &name))
+	if (!symbol_cache_touch(resolver->cache, frame->file, frame->addr, &name))
 		return true;
 	/* Its module may have been read meanwhile. */
 	return frame->file == FRAME_KERNEL && !name.found;
@@ -200,8 +217,8 @@ static size_t sort_distinct(struct frame *frame, size_t nr)
 }
 
 /* The distinct frames whose names are not known yet, by file and address. */
-static size_t collect(const struct symbol_resolver *resolver, struct profile *const *profile,
-		      size_t nr, struct frame **ret_frame)
+static size_t collect(struct symbol_resolver *resolver, struct profile *const *profile, size_t nr,
+		      struct frame **ret_frame)
 {
 	struct frame *frame = NULL;
 	size_t frame_nr = 0;
@@ -221,8 +238,10 @@ void symbol_resolver_resolve(struct symbol_resolver *resolver, struct profile *c
 			     size_t nr, int64_t now_ns)
 {
 	cleanup(freep) struct frame *frame = NULL;
-	size_t frame_nr = collect(resolver, profile, nr, &frame), end;
+	size_t frame_nr, end;
 
+	symbol_cache_age(resolver->cache);
+	frame_nr = collect(resolver, profile, nr, &frame);
 	for (size_t first = 0; first < frame_nr; first = end) {
 		for (end = first + 1; end < frame_nr && frame[end].file == frame[first].file;)
 			end++;
@@ -236,7 +255,7 @@ void symbol_resolver_resolve(struct symbol_resolver *resolver, struct profile *c
 /* --- what the encoder needs --- */
 
 struct builder {
-	const struct symbol_resolver *resolver;
+	struct symbol_resolver *resolver;
 	const struct profile *profile;
 	struct pprof_location *location;
 	struct pprof_mapping *mapping;
@@ -263,7 +282,6 @@ static uint32_t kernel_mapping(struct builder *builder)
 	static const char name[] = "[kernel.kallsyms]";
 
 	return add_mapping(builder, &(struct pprof_mapping){
-					    .start = KERNEL_START,
 					    .limit = UINT64_MAX,
 					    .filename = name,
 					    .has_functions = true,
@@ -304,10 +322,13 @@ static void describe(struct builder *builder, const struct frame *frame,
 		return;
 	}
 	symbol_cache_get(builder->resolver->cache, frame->file, frame->addr, &name);
+	builder->resolver->found += name.found;
+	builder->resolver->missing += !name.found;
 	location->name = name.text;
 	location->system_name = name.system;
 	location->addr = frame->addr;
 	if (frame->file == FRAME_KERNEL) {
+		location->addr = kernel_place(builder->resolver, frame->addr);
 		location->mapping = kernel_mapping(builder);
 		return;
 	}
@@ -327,7 +348,7 @@ static void add_main_mapping(struct builder *builder)
 		file_mapping(builder, file, file->elf.segment[0].offset, true);
 }
 
-void symbol_resolver_names(const struct symbol_resolver *resolver, const struct profile *profile,
+void symbol_resolver_names(struct symbol_resolver *resolver, const struct profile *profile,
 			   struct pprof_names *ret_names)
 {
 	struct builder builder = { .resolver = resolver, .profile = profile };

@@ -28,17 +28,16 @@ void symbol_resolver_resolve(struct symbol_resolver *resolver, struct profile *c
 
 /* What is known of the frames.  The caller frees location and mapping; the strings are valid until the
  * next symbol_resolver_resolve() or symbol_resolver_trim(). */
-void symbol_resolver_names(const struct symbol_resolver *resolver, const struct profile *profile,
+void symbol_resolver_names(struct symbol_resolver *resolver, const struct profile *profile,
 			   struct pprof_names *ret_names);
 
 /* Forget names if there are too many. */
 void symbol_resolver_trim(struct symbol_resolver *resolver);
 
 struct symbol_resolver_stats {
-	uint64_t found,
-		missing; /* frames that got a name, and those that got a stand-in; only grow */
-	size_t names;	 /* kept now */
-	bool kernel;	 /* kernel symbols are readable */
+	uint64_t found, missing; /* frames told of with a name, and with a stand-in; only grow */
+	size_t names;		 /* kept now */
+	bool kernel;		 /* kernel symbols are readable */
 };
 void symbol_resolver_stats(const struct symbol_resolver *resolver,
 			   struct symbol_resolver_stats *ret_stats);

@@ -32,6 +32,7 @@ struct block {
 
 struct kallsyms {
 	uint64_t base;
+	uint64_t text_start, text_end; /* of the kernel itself; 0 = not told */
 	struct symbol *symbol;
 	size_t nr;
 	struct block block[BLOCKS];
@@ -140,6 +141,14 @@ static uint32_t keep_name(struct kallsyms *kallsyms, const char *name, size_t le
 	return (uint32_t)(kallsyms->block_nr * BLOCK_BYTES + at);
 }
 
+static void note_text(struct kallsyms *kallsyms, uint64_t addr, const char *name, size_t len)
+{
+	if (len == 6 && memcmp(name, "_stext", len) == 0)
+		kallsyms->text_start = addr;
+	else if (len == 6 && memcmp(name, "_etext", len) == 0)
+		kallsyms->text_end = addr;
+}
+
 static void keep(struct kallsyms *kallsyms, uint64_t addr, bool global, const char *name,
 		 size_t len)
 {
@@ -176,6 +185,7 @@ void kallsyms_add(struct kallsyms *kallsyms, const char *line, size_t len)
 	type = line[at + 1];
 	if (!strchr("TtWw", type) || type == '\0' || is_padding(line + at + 3, len - at - 3))
 		return;
+	note_text(kallsyms, addr, line + at + 3, len - at - 3);
 	keep(kallsyms, addr, type == 'T', line + at + 3, len - at - 3);
 }
 
@@ -227,4 +237,12 @@ const char *kallsyms_find(struct kallsyms *kallsyms, uint64_t addr)
 	    (next == kallsyms->nr && offset - kallsyms->symbol[next - 1].offset > TAIL_BYTES))
 		return NULL;
 	return read_name(kallsyms, kallsyms->symbol[next - 1].name & ~GLOBAL);
+}
+
+bool kallsyms_offset(const struct kallsyms *kallsyms, uint64_t addr, uint64_t *ret_offset)
+{
+	if (!kallsyms->text_start || addr < kallsyms->text_start || addr >= kallsyms->text_end)
+		return false;
+	*ret_offset = addr - kallsyms->text_start;
+	return true;
 }

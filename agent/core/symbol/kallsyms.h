@@ -25,4 +25,7 @@ bool kallsyms_finish(struct kallsyms *kallsyms);
 /* The function at `addr`, or NULL.  The string is valid until the next call. */
 const char *kallsyms_find(struct kallsyms *kallsyms, uint64_t addr);
 
+/* The place of `addr` in the kernel's own text; false if it is not in it or the table does not tell where that is. */
+bool kallsyms_offset(const struct kallsyms *kallsyms, uint64_t addr, uint64_t *ret_offset);
+
 #endif

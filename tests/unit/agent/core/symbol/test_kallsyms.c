@@ -48,6 +48,26 @@ static void the_function_at_or_before_an_address_names_it(void **state)
 	kallsyms_free(kallsyms);
 }
 
+static void only_places_in_the_kernels_own_text_are_told(void **state)
+{
+	static const char *const line[] = {
+		"ffffffff81000000 T _stext\n",
+		"ffffffff81000040 t do_one\n",
+		"ffffffff82000000 T _etext\n",
+		"ffffffffc0401000 t ext4_read\t[ext4]\n",
+	};
+	struct kallsyms *kallsyms = table_of(line, ARRAY_SIZE(line));
+	uint64_t offset = 0;
+
+	(void)state;
+	assert_true(kallsyms_finish(kallsyms));
+	assert_true(kallsyms_offset(kallsyms, 0xffffffff81000044, &offset));
+	assert_int_equal(offset, 0x44);
+	assert_false(kallsyms_offset(kallsyms, 0xffffffff82000000, &offset));
+	assert_false(kallsyms_offset(kallsyms, 0xffffffffc0401004, &offset));
+	kallsyms_free(kallsyms);
+}
+
 static void without_the_capability_all_addresses_are_zero(void **state)
 {
 	static const char *const line[] = { "0000000000000000 T _stext\n",
@@ -105,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_function_at_or_before_an_address_names_it),
 		cmocka_unit_test(each_of_many_functions_has_its_name_whatever_the_order_of_asking),
+		cmocka_unit_test(only_places_in_the_kernels_own_text_are_told),
 		cmocka_unit_test(without_the_capability_all_addresses_are_zero),
 		cmocka_unit_test(lines_that_are_none_are_passed_over),
 	};
