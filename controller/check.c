@@ -75,6 +75,8 @@ static void print_note(const struct policy_summary *summary, FILE *out)
 		fprintf(out, "overridden by %s", summary->winner);
 	else if (summary->clamped)
 		fprintf(out, "clamped by %s", summary->clamped_by);
+	else if (summary->rate_hz == 0 && *summary->cpu_off_by)
+		fprintf(out, "nothing is sampled: %s leaves out cpu", summary->cpu_off_by);
 	fprintf(out, "\n");
 }
 

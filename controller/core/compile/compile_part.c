@@ -7,6 +7,7 @@
 
 #include "controller/core/object/cid.h"
 #include "lib/core/limits.h"
+#include "lib/core/plan/caps.h"
 #include "lib/core/sorted.h"
 #include "lib/core/text/encode.h"
 
@@ -115,6 +116,7 @@ static void tell_clamp(const struct object *object, const struct effective *e,
 		ret_summary->clamped = true;
 		ret_summary->rate_from_hz = e->wanted.rate_hz;
 		ret_summary->rate_to_hz = e->setting.rate_hz;
+		ret_summary->caps_lost |= e->wanted.caps & ~e->setting.caps & CAP_CPU_SAMPLING;
 		summary_set_name(ret_summary->clamped_by, e->rate_clamped_by->name);
 	}
 }
@@ -131,12 +133,14 @@ static void tell(const struct object *object, const struct outcome *outcome,
 		ret_summary->in_force |= outcome->matching.item[i].object == object;
 	if (!ret_summary->in_force)
 		return;
+	if (e->cpu_off_by)
+		summary_set_name(ret_summary->cpu_off_by, e->cpu_off_by->name);
 	ret_summary->has_part = effective_has_part(e, object);
 	if (ret_summary->has_part) {
 		tell_clamp(object, e, ret_summary);
 		return;
 	}
-	winner = object->policy.has_rate ? e->rate_by : e->caps_continuous_by;
+	winner = effective_winner(e, &outcome->matching, object);
 	if (winner)
 		summary_set_name(ret_summary->winner, winner->name);
 }

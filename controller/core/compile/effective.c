@@ -186,42 +186,50 @@ static const struct object *continuous_caps(const struct ranked *policy)
 	return NULL;
 }
 
-static void inherit_caps(const struct ranked *policy, const struct ranked *defaults,
-			 struct effective *effective)
+/* Is what it adds and drops heard? */
+static bool has_say(const struct effective *effective, const struct object *policy)
 {
-	const struct object *by = continuous_caps(policy);
-	uint32_t *caps = &effective->wanted.caps;
+	return gives_caps(&policy->policy) &&
+	       (policy_is_boost(&policy->policy) || effective->caps_continuous_by == policy);
+}
 
-	*caps = CAPS_DEFAULT;
+static void inherit_caps(const struct ranked *defaults, struct effective *effective)
+{
+	effective->wanted.caps = CAPS_DEFAULT;
 	for (size_t i = 0; i < defaults->nr; i++) {
-		if (!defaults->item[i].object->cluster.has_caps)
+		const struct object *object = defaults->item[i].object;
+
+		if (!object->cluster.has_caps)
 			continue;
-		*caps = defaults->item[i].object->cluster.caps;
-		effective->caps_by = defaults->item[i].object;
-		break;
-	}
-	if (!by)
+		effective->wanted.caps = object->cluster.caps;
+		if (!(object->cluster.caps & CAP_CPU_SAMPLING))
+			effective->cpu_off_by = object;
 		return;
-	*caps = (*caps | by->policy.add) & ~by->policy.drop;
-	effective->caps_by = by;
+	}
 }
 
 static void decide_caps(const struct ranked *policy, const struct ranked *defaults,
 			struct effective *effective)
 {
-	uint32_t add = 0, drop = 0;
+	uint32_t *caps = &effective->wanted.caps;
 
-	inherit_caps(policy, defaults, effective);
+	effective->caps_continuous_by = continuous_caps(policy);
+	inherit_caps(defaults, effective);
 	for (size_t i = policy->nr; i-- > 0;) {
-		const struct policy *p = &policy->item[i].object->policy;
+		const struct object *object = policy->item[i].object;
 
-		if (!policy_is_boost(p) || !gives_caps(p))
+		if (!has_say(effective, object))
 			continue;
-		add |= p->add;
-		drop |= p->drop;
-		effective->caps_by = policy->item[i].object;
+		*caps |= object->policy.add;
+		effective->dropped |= object->policy.drop;
+		if (object->policy.drop & CAP_CPU_SAMPLING)
+			effective->cpu_off_by = object;
 	}
-	effective->wanted.caps = (effective->wanted.caps | add) & ~drop;
+	*caps &= ~effective->dropped;
+	if (*caps & CAP_CPU_SAMPLING)
+		effective->cpu_off_by = NULL;
+	else
+		effective->wanted.rate_hz = 0;
 }
 
 static void clamp_caps(const struct ranked *limits, struct effective *effective)
@@ -231,11 +239,18 @@ static void clamp_caps(const struct ranked *limits, struct effective *effective)
 	*caps = effective->wanted.caps;
 	for (size_t i = 0; i < limits->nr; i++) {
 		const struct cluster_policy *limit = &limits->item[i].object->cluster;
+		uint32_t lost = limit->has_allowed ? *caps & ~limit->allowed : 0;
 
-		if (!limit->has_allowed || (*caps & ~limit->allowed) == 0)
+		if (!lost)
 			continue;
-		*caps &= limit->allowed;
+		*caps &= ~lost;
 		effective->caps_clamped_by = limits->item[i].object;
+		if (!(lost & CAP_CPU_SAMPLING))
+			continue;
+		effective->cpu_off_by = limits->item[i].object;
+		if (effective->setting.rate_hz > 0)
+			effective->rate_clamped_by = limits->item[i].object;
+		effective->setting.rate_hz = 0;
 	}
 }
 
@@ -245,20 +260,43 @@ void effective(const struct ranked *policy, const struct cluster_scope *scope,
 	struct effective e = { 0 };
 
 	decide_rate(policy, &scope->defaults, &e);
-	clamp_rate(&scope->limits, &e);
 	decide_caps(policy, &scope->defaults, &e);
+	clamp_rate(&scope->limits, &e);
 	clamp_caps(&scope->limits, &e);
-	e.caps_continuous_by = continuous_caps(policy);
 	*ret_effective = e;
+}
+
+/* The policy whose drop leaves the rates of all others without effect, or NULL. */
+static const struct object *silencer(const struct effective *effective)
+{
+	const struct object *by = effective->cpu_off_by;
+
+	return by && by->kind == OBJECT_POLICY ? by : NULL;
 }
 
 bool effective_has_part(const struct effective *effective, const struct object *policy)
 {
-	if (effective->rate_by == policy)
+	const struct policy *p = &policy->policy;
+
+	if (effective->rate_by == policy && !silencer(effective))
 		return true;
-	if (!gives_caps(&policy->policy))
+	if (!has_say(effective, policy))
 		return false;
-	return policy_is_boost(&policy->policy) || effective->caps_continuous_by == policy;
+	return !policy_is_boost(p) || p->drop || (p->add & ~effective->dropped);
+}
+
+const struct object *effective_winner(const struct effective *effective,
+				      const struct ranked *policy, const struct object *loser)
+{
+	if (loser->policy.has_rate)
+		return silencer(effective) ? silencer(effective) : effective->rate_by;
+	for (size_t i = 0; i < policy->nr; i++) {
+		const struct object *object = policy->item[i].object;
+
+		if (has_say(effective, object) && (object->policy.drop & loser->policy.add))
+			return object;
+	}
+	return effective->caps_continuous_by;
 }
 
 int64_t effective_max_duration(const struct ranked *limits, const struct object **ret_by)

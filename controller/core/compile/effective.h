@@ -8,8 +8,9 @@
  * this, now, for a while).  Else the first continuous policy, in rank, that gives one.  Else the first default, in rank.
  * Else 19.
  *
- * Capabilities: the first default, in rank, that gives them, else the built-in set; then add and drop of the first
- * continuous policy, in rank, that gives any; then what any active boost adds; then less what any of them drops.
+ * Capabilities: the first default, in rank, that gives them, else the built-in set; with what is added, less what is
+ * dropped, by any active boost and by the first continuous policy, in rank, that gives any.  What one of these drops,
+ * none adds.  Without `cpu` nothing is sampled: the rate is 0, whoever decided it.
  *
  * Then every limit clamps, whoever decided: rate to the lowest maxSampleRateHz, and to the lowest
  * maxContinuousSampleRateHz when no boost decided it; capabilities to the intersection of allowedCapabilities.
@@ -20,8 +21,8 @@
  * Equal rates of two boosts: the first in rank is the one that decided.
  *
  * A boost that gives only capabilities does not decide the rate, and the rate counts as continuous.  A policy is
- * overridden when it gives a rate but another decided it, and its capabilities have no part either: taking it away
- * changes nothing now.  Any boost that gives capabilities has a part in them.
+ * overridden when taking it away changes nothing now: it gives a rate, but another decided it or drops `cpu`, and its
+ * capabilities have no part either.  A boost has a part in them if it drops any, or adds one that none drops.
  *
  * A node's default class (cgroups that no target names yet) knows no namespace: defaults apply only from
  * ClusterProfilingPolicies without a namespaceSelector, but limits of all of them, since any may be meant.
@@ -43,9 +44,10 @@ struct effective {
 
 	/* Who decided; NULL = the built-in default. */
 	const struct object *rate_by;
-	const struct object *caps_by; /* the highest in rank of those that have a part */
+	const struct object *caps_continuous_by; /* of the continuous policies */
 	const struct object
-		*caps_continuous_by; /* the continuous policy that has a part, or NULL */
+		*cpu_off_by; /* whose drop, defaults or limit leave out `cpu`; NULL = it is in */
+	uint32_t dropped;    /* what policies drop */
 	/* Whose limit lowered it; NULL = nobody's. */
 	const struct object *rate_clamped_by, *caps_clamped_by;
 };
@@ -93,6 +95,10 @@ void effective(const struct ranked *policy, const struct cluster_scope *scope,
 
 /* Has the policy, one of `policy`, a part in what came out? */
 bool effective_has_part(const struct effective *effective, const struct object *policy);
+
+/* Who decided in place of `loser`, one of `policy` that has no part; NULL = nobody. */
+const struct object *effective_winner(const struct effective *effective,
+				      const struct ranked *policy, const struct object *loser);
 
 /* The strictest maxDuration, or INT64_MAX; *ret_by (may be NULL) is whose. */
 int64_t effective_max_duration(const struct ranked *limits, const struct object **ret_by);

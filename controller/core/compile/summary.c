@@ -41,5 +41,6 @@ void summary_add(struct policy_summary *sum, const struct policy_summary *summar
 	sum->in_force |= summary->in_force;
 	sum->has_part |= summary->has_part;
 	keep_first(sum->winner, summary->winner);
+	keep_first(sum->cpu_off_by, summary->cpu_off_by);
 	keep_clamp(sum, summary);
 }

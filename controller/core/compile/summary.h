@@ -13,6 +13,8 @@ struct policy_summary {
 	bool in_force;	    /* neither deleting nor waiting nor expired, somewhere */
 	bool has_part;	    /* it decides something somewhere */
 	char winner[LIMIT_NAME_BYTES + 1]; /* who decided instead, first by name; "" = nobody */
+	/* Whose capabilities leave out `cpu` there, first by name; "" = nobody's */
+	char cpu_off_by[LIMIT_NAME_BYTES + 1];
 	bool clamped;			   /* something it decided was clamped */
 	uint32_t rate_from_hz, rate_to_hz; /* equal = rate not clamped */
 	uint32_t caps_lost;		   /* capability bits taken away */

@@ -138,6 +138,17 @@ static struct verdict phase_verdict(enum phase phase)
 	return verdict[phase];
 }
 
+/* `sentence`, and why nothing is sampled if that is so. */
+static const char *tell_silence(const struct status_input *input, const char *sentence,
+				char message[MESSAGE_MAX])
+{
+	if (input->summary->rate_hz > 0 || !*input->summary->cpu_off_by)
+		return sentence;
+	snprintf(message, MESSAGE_MAX, "%s Nothing is sampled: %.63s leaves out cpu.", sentence,
+		 input->summary->cpu_off_by);
+	return message;
+}
+
 static struct verdict programmed(const struct status_input *input, enum phase phase,
 				 char message[MESSAGE_MAX])
 {
@@ -156,7 +167,9 @@ static struct verdict programmed(const struct status_input *input, enum phase ph
 					 "No agent is connected on a node that runs such pods." };
 	if (agents->pending || !agents->applied)
 		return (struct verdict){ false, "Pending", "Agents have yet to confirm." };
-	return (struct verdict){ true, "Confirmed", "Every agent concerned has confirmed." };
+	return (struct verdict){ true, "Confirmed",
+				 tell_silence(input, "Every agent concerned has confirmed.",
+					      message) };
 }
 
 static struct verdict ready(const struct verdict *programmed, enum phase phase)
@@ -212,6 +225,8 @@ static struct verdict overridden(const struct status_input *input, enum phase ph
 
 	if (phase != PHASE_RUNNING || summary->has_part || !*summary->winner) {
 		verdict.is = false;
+		if (phase == PHASE_RUNNING)
+			verdict.message = tell_silence(input, verdict.message, message);
 		return verdict;
 	}
 	snprintf(message, MESSAGE_MAX, "ProfilingPolicy %.63s decides instead.", summary->winner);

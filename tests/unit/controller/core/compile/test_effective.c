@@ -99,6 +99,7 @@ static void check_caps(const struct given *policy, const struct given *cluster, 
 	release(&f);
 }
 
+#define LIMITS(hz) "{\"limits\": {\"maxSampleRateHz\": " #hz "}}"
 #define GIVEN(...) ((const struct given[]){ __VA_ARGS__, { 0 } })
 #define P(name, spec)                                                                              \
 	{                                                                                          \
@@ -176,6 +177,88 @@ static void what_any_boost_drops_no_other_adds(void **state)
 		CAP_CPU_SAMPLING | CAP_NATIVE);
 }
 
+static void what_the_continuous_policy_drops_no_boost_adds(void **state)
+{
+	const struct given drop = P("a", "{\"capabilities\": {\"drop\": [\"native\"]}}");
+	const struct given boost =
+		P("b",
+		  "{\"capabilities\": {\"add\": [\"native\", \"kernel\"]}, \"duration\": \"1m\"}");
+
+	(void)state;
+	check_caps(GIVEN(drop, boost), NULL, CAP_CPU_SAMPLING | CAP_KERNEL);
+	check_caps(GIVEN(drop, boost),
+		   GIVEN(P("d", "{\"defaults\": {\"capabilities\": [\"cpu\"]}}")),
+		   CAP_CPU_SAMPLING | CAP_KERNEL);
+}
+
+static void of_continuous_policies_only_the_first_is_heard(void **state)
+{
+	(void)state;
+	check_caps(GIVEN(P("a", "{\"capabilities\": {\"add\": [\"kernel\"]}}"),
+			 P("b", "{\"capabilities\": {\"drop\": [\"kernel\", \"native\"]}}")),
+		   NULL, CAPS_DEFAULT);
+}
+
+static void without_cpu_the_rate_is_0(void **state)
+{
+	const struct given drop = P("a", "{\"capabilities\": {\"drop\": [\"cpu\"]}}");
+	const struct given none = P("d", "{\"defaults\": {\"capabilities\": [\"kernel\"]}}");
+
+	(void)state;
+	check_rate(GIVEN(drop), NULL, 0, "", "");
+	check_rate(GIVEN(drop, BOOST("b", "100")), GIVEN(P("c", LIMITS(50))), 0, "b", "");
+	check_rate(NULL, GIVEN(none), 0, "", "");
+	check_rate(GIVEN(P("a", "{\"capabilities\": {\"add\": [\"cpu\"]}}")), GIVEN(none), 19, "",
+		   "");
+}
+
+static void a_limit_that_takes_cpu_takes_the_rate(void **state)
+{
+	const struct given *limits =
+		GIVEN(P("c", LIMITS(50)), P("d", "{\"limits\": {\"allowedCapabilities\": []}}"));
+
+	(void)state;
+	check_rate(GIVEN(BOOST("b", "100")), limits, 0, "b", "d");
+	check_rate(GIVEN(BOOST("b", "0")), limits, 0, "b", "");
+}
+
+/* Who of a class has a part, and who decided in place of `loser`; "" = it has a part. */
+static void check_winner(const struct given *policy, const char *loser, const char *winner)
+{
+	struct effective e;
+	struct fixture f;
+
+	give(&f, policy, NULL);
+	effective(&f.ranked, &f.scope, &e);
+	for (size_t i = 0; i < f.policy_nr; i++) {
+		if (strcmp(f.policy[i]->name, loser) != 0)
+			continue;
+		assert_int_equal(effective_has_part(&e, f.policy[i]), !*winner);
+		if (*winner)
+			assert_string_equal(name_of(effective_winner(&e, &f.ranked, f.policy[i])),
+					    winner);
+	}
+	release(&f);
+}
+
+static void a_policy_without_effect_names_the_one_that_decides(void **state)
+{
+	const struct given adds =
+		P("a", "{\"capabilities\": {\"add\": [\"native\"]}, \"duration\": \"1m\"}");
+	const struct given drops = P("b", "{\"capabilities\": {\"drop\": [\"native\"]}}");
+	const struct given silent =
+		P("c", "{\"sampleRateHz\": 40, \"capabilities\": {\"drop\": [\"cpu\"]}}");
+
+	(void)state;
+	check_winner(GIVEN(adds), "a", "");
+	check_winner(GIVEN(adds, drops), "a", "b");
+	check_winner(GIVEN(adds, drops), "b", "");
+	check_winner(GIVEN(silent), "c", "");
+	check_winner(GIVEN(silent, BOOST("d", "100")), "d", "c");
+	check_winner(GIVEN(drops, silent), "c", "");
+	check_winner(GIVEN(STEADY("e", "40"), BOOST("d", "100")), "e", "d");
+}
+
 static void defaults_of_a_narrower_cluster_policy_win(void **state)
 {
 	const char *narrow =
@@ -247,6 +330,11 @@ int main(void)
 		cmocka_unit_test(fields_are_decided_apart),
 		cmocka_unit_test(a_boost_of_capabilities_leaves_the_rate_continuous),
 		cmocka_unit_test(what_any_boost_drops_no_other_adds),
+		cmocka_unit_test(what_the_continuous_policy_drops_no_boost_adds),
+		cmocka_unit_test(of_continuous_policies_only_the_first_is_heard),
+		cmocka_unit_test(without_cpu_the_rate_is_0),
+		cmocka_unit_test(a_limit_that_takes_cpu_takes_the_rate),
+		cmocka_unit_test(a_policy_without_effect_names_the_one_that_decides),
 		cmocka_unit_test(defaults_of_a_narrower_cluster_policy_win),
 		cmocka_unit_test(the_strictest_limit_of_all_clamps),
 		cmocka_unit_test(the_strictest_duration_counts),

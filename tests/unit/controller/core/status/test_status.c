@@ -168,6 +168,33 @@ static void a_limit_is_named_with_what_it_took(void **state)
 	object_free(f.object);
 }
 
+static void check_message(const struct fixture *f, const char *type, const char *message)
+{
+	json_t *status = status_build(&f->input);
+
+	assert_string_equal(condition_text(status, type, "message"), message);
+	json_decref(status);
+}
+
+static void where_cpu_is_dropped_it_says_why_nothing_is_sampled(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	snprintf(f.summary.cpu_off_by, sizeof(f.summary.cpu_off_by), "quiet");
+	check_message(&f, "Overridden", "It is in force.");
+	f.summary.rate_hz = 0;
+	check_message(&f, "Overridden",
+		      "It is in force. Nothing is sampled: quiet leaves out cpu.");
+	check_message(
+		&f, "Ready",
+		"Every agent concerned has confirmed. Nothing is sampled: quiet leaves out cpu.");
+	f.input.now.boot_ns = 60 * SECOND;
+	check_message(&f, "Overridden", "Its duration is over.");
+	object_free(f.object);
+}
+
 static void an_overridden_policy_names_the_winner(void **state)
 {
 	struct fixture f;
@@ -304,6 +331,7 @@ int main(void)
 		cmocka_unit_test(without_pods_it_is_ready_but_not_programmed),
 		cmocka_unit_test(a_boost_waits_for_its_stored_deadline_and_expires),
 		cmocka_unit_test(a_limit_is_named_with_what_it_took),
+		cmocka_unit_test(where_cpu_is_dropped_it_says_why_nothing_is_sampled),
 		cmocka_unit_test(an_overridden_policy_names_the_winner),
 		cmocka_unit_test(an_unchanged_state_gives_an_unchanged_status),
 		cmocka_unit_test(a_transition_time_moves_only_when_the_status_flips),

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What statuses promise, by manifests in and status files out: a controller without agents."""
+
+import json
+import os
+import subprocess
+
+from rubato import scope
+from rubato.daemons import BUILD, Controller, make_certs
+from rubato.rig import API, NODE, policy
+from . import until
+
+NEEDS_KERNEL = False
+
+
+def _object(kind, name, spec=None, namespace=None, version="v1"):
+    made = {"apiVersion": version, "kind": kind, "metadata": {"name": name}}
+    if namespace:
+        made["metadata"]["namespace"] = namespace
+    return made | ({"spec": spec} if spec else {})
+
+
+def _cluster(name, **spec):
+    return _object("ClusterProfilingPolicy", name, spec, version=API)
+
+
+class Desk:
+    """A controller and its two directories.  What is put there before start() it finds at its start."""
+
+    def __init__(self, name):
+        self.home = scope.temp_dir(f"rubato-{name}-", os.environ.get("RUBATO_KEEP"))
+        make_certs(os.path.join(self.home, "certs"))
+        self.controller = Controller(self.home)
+        pod = _object("Pod", "p", {"nodeName": NODE, "containers": [{"name": "app"}]}, "payments")
+        self.write("world", _object("Node", NODE), _object("Namespace", "payments"), pod)
+
+    def path(self, name):
+        return os.path.join(self.controller.source, f"{name}.json")
+
+    def write(self, name, *objects):
+        with open(self.path(name), "w", encoding="ascii") as file:
+            file.write("---\n".join(json.dumps(o) + "\n" for o in objects))
+
+    def status(self, name):
+        path = os.path.join(self.controller.status, f"profilingpolicy.payments.{name}.json")
+        try:
+            with open(path, encoding="utf-8") as file:
+                return json.load(file).get("status", {})
+        except FileNotFoundError:
+            return {}
+
+    def condition(self, name, kind):
+        return next((c for c in self.status(name).get("conditions", []) if c["type"] == kind), {})
+
+    async def judged(self, name):
+        return await until(lambda: self.condition(name, "Overridden"), 5)
+
+    def check(self):
+        """The lines of --check, by policy."""
+        seen = subprocess.run([os.path.join(BUILD, "rubato-controller"), "--source", self.controller.source, "--check"],
+                              capture_output=True, text=True, timeout=20, check=False)
+        return {line.split()[0]: line for line in seen.stdout.splitlines() if line.startswith("payments/")}
+
+
+async def what_one_drops_no_other_adds(checks):
+    desk = Desk("drops")
+    steady, boost = policy("payments", "steady", 30), policy("payments", "boost", 50, "10m")
+    del steady["spec"]["sampleRateHz"], boost["spec"]["sampleRateHz"]
+    steady["spec"]["capabilities"], boost["spec"]["capabilities"] = {"drop": ["native"]}, {"add": ["native"]}
+    desk.write("steady", steady)
+    desk.write("boost", boost)
+    desk.controller.start()
+    said = await desk.judged("boost")
+    checks.check("a boost that adds what another policy drops is overridden by it",
+                 said.get("status") == "True" and "steady" in said["message"], str(said))
+    checks.check("... and --check says so", "overridden by steady" in desk.check()["payments/boost"], "")
+
+
+async def without_cpu_the_rate_is_0(checks):
+    desk = Desk("silent")
+    quiet = policy("payments", "quiet", 40)
+    quiet["spec"]["capabilities"] = {"drop": ["cpu"]}
+    desk.write("quiet", quiet)
+    desk.write("loud", policy("payments", "loud", 100, "10m"))
+    desk.controller.start()
+    said = await desk.judged("quiet")
+    rate = desk.status("quiet").get("effectiveSampleRateHz")
+    checks.check("a policy that drops cpu has the effective rate 0", rate == 0, str(rate))
+    checks.check("... and says why", "Nothing is sampled: quiet leaves out cpu" in said.get("message", ""), str(said))
+    said = await desk.judged("loud")
+    checks.check("a boost beside it is overridden", said.get("status") == "True" and "quiet" in said["message"], str(said))
+    lines = desk.check()
+    checks.check("--check shows the same", "0 Hz  nothing is sampled: quiet leaves out cpu" in lines["payments/quiet"]
+                 and "0 Hz  overridden by quiet" in lines["payments/loud"], str(lines))
+
+
+CASES = [what_one_drops_no_other_adds, without_cpu_the_rate_is_0]
