@@ -91,7 +91,8 @@ static void keep_clock(struct reconcile *reconcile, struct tracked *item,
 	const struct object *by;
 
 	if (!clock_is_of(&clock, object->generation) &&
-	    !clock_restore(&clock, run_status(reconcile, object), object->generation, now))
+	    !clock_restore(&clock, run_status(reconcile, object), object->generation,
+			   policy->duration_ns, now))
 		clock_start(&clock, object->generation, policy->duration_ns, now);
 	/* A longer one that is stored need not be stored again: a restart would clamp it to the same. */
 	clock_clamp(&clock, reconcile_max_duration(reconcile, item->ns, &by));

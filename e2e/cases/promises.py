@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What statuses promise, by manifests in and status files out: a controller without agents."""
 
+import asyncio
+import datetime
 import json
 import os
 import subprocess
+import time
 
 from rubato import scope
 from rubato.daemons import BUILD, Controller, make_certs
@@ -41,13 +44,23 @@ class Desk:
         with open(self.path(name), "w", encoding="ascii") as file:
             file.write("---\n".join(json.dumps(o) + "\n" for o in objects))
 
-    def status(self, name):
-        path = os.path.join(self.controller.status, f"profilingpolicy.payments.{name}.json")
+    def _record(self, name):
+        return os.path.join(self.controller.status, f"profilingpolicy.payments.{name}.json")
+
+    def record(self, name):
+        """The whole status file, or {}."""
         try:
-            with open(path, encoding="utf-8") as file:
-                return json.load(file).get("status", {})
+            with open(self._record(name), encoding="utf-8") as file:
+                return json.load(file)
         except FileNotFoundError:
             return {}
+
+    def put_record(self, name, record):
+        with open(self._record(name), "w", encoding="utf-8") as file:
+            json.dump(record, file)
+
+    def status(self, name):
+        return self.record(name).get("status", {})
 
     def condition(self, name, kind):
         return next((c for c in self.status(name).get("conditions", []) if c["type"] == kind), {})
@@ -94,4 +107,33 @@ async def without_cpu_the_rate_is_0(checks):
                  and "0 Hz  overridden by quiet" in lines["payments/loud"], str(lines))
 
 
-CASES = [what_one_drops_no_other_adds, without_cpu_the_rate_is_0]
+def _utc(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _ends_in(status):
+    return datetime.datetime.fromisoformat(status["expiresAt"].replace("Z", "+00:00")).timestamp() - time.time()
+
+
+async def a_status_from_the_future_lengthens_nothing(checks):
+    desk = Desk("future")
+    desk.write("boost", policy("payments", "boost", 50, "10m"))
+    desk.controller.start()
+    await desk.judged("boost")
+    desk.controller.stop()
+    record, ahead = desk.record("boost"), time.time() + 20 * 24 * 3600
+    record["status"] |= {"activeSince": _utc(ahead), "expiresAt": _utc(ahead + 24 * 3600)}
+    record["status"]["clock"]["bootID"] = "another"
+    desk.put_record("boost", record)
+    desk.controller.start()
+    told = await until(lambda: 0 < _ends_in(desk.status("boost")) <= 600, 5)
+    first = desk.status("boost").get("expiresAt")
+    checks.check("a status from the future ends the boost within its duration", told, first)
+    desk.controller.stop()
+    desk.controller.start()
+    await asyncio.sleep(1)
+    again = desk.status("boost").get("expiresAt")
+    checks.check("... and the next controller does not begin it anew", again == first, again)
+
+
+CASES = [a_status_from_the_future_lengthens_nothing, what_one_drops_no_other_adds, without_cpu_the_rate_is_0]

@@ -34,13 +34,14 @@ static bool read_time(const json_t *status, const char *name, int64_t *ret_s)
 }
 
 /* By the same boot's clock.  False when the status has none of this boot, or an impossible one. */
-static bool restore_boot(struct boost_clock *clock, const json_t *status, const struct instant *now)
+static bool restore_boot(struct boost_clock *clock, const json_t *status, int64_t duration_ns,
+			 const struct instant *now)
 {
 	const json_t *json = json_object_get(status, "clock");
 	const char *boot_id = json_string_value(json_object_get(json, "bootID"));
 	const json_t *start = json_object_get(json, "startMs");
 	const json_t *end = json_object_get(json, "endMs");
-	int64_t start_ms, end_ms;
+	int64_t day_ms = LIMIT_BOOST_NS_MAX / NSEC_PER_MSEC, start_ms, end_ms;
 
 	if (!boot_id || !*boot_id || strcmp(boot_id, now->boot_id) != 0)
 		return false;
@@ -48,29 +49,37 @@ static bool restore_boot(struct boost_clock *clock, const json_t *status, const 
 		return false;
 	start_ms = json_integer_value(start);
 	end_ms = json_integer_value(end);
-	if (start_ms < 0 || start_ms > now->boot_ns / NSEC_PER_MSEC || end_ms < start_ms)
-		return false;
-	if (end_ms - start_ms > LIMIT_BOOST_NS_MAX / NSEC_PER_MSEC)
+	if (start_ms < -day_ms || start_ms > now->boot_ns / NSEC_PER_MSEC || end_ms < start_ms)
 		return false;
 	clock->start_ns = start_ms * NSEC_PER_MSEC;
-	clock->end_ns = end_ms * NSEC_PER_MSEC;
+	clock->end_ns = MIN(end_ms, start_ms + duration_ns / NSEC_PER_MSEC) * NSEC_PER_MSEC;
+	/* For people; a time that is yet to come is no start. */
+	if (clock->active_since_s > now->wall_s)
+		clock->active_since_s =
+			now->wall_s - (now->boot_ns - clock->start_ns) / NSEC_PER_SEC;
+	clock->expires_s = clock->active_since_s + (clock->end_ns - clock->start_ns) / NSEC_PER_SEC;
 	return true;
 }
 
-/* What is left by the wall clock; a wall clock that was set back does not make the run longer than
- * it was. */
-static void restore_wall(struct boost_clock *clock, const struct instant *now)
+/* What is left by the wall clock.  A start that is yet to come was told by a clock that ran ahead, or by a liar: then it
+ * is now, and stored as such, or every restart would begin it anew. */
+static void restore_wall(struct boost_clock *clock, int64_t duration_ns, const struct instant *now)
 {
-	int64_t whole_s = clock->expires_s - clock->active_since_s;
-	int64_t left_s = MIN(clock->expires_s - now->wall_s, whole_s);
+	int64_t whole_s = MIN(clock->expires_s - clock->active_since_s, duration_ns / NSEC_PER_SEC);
+	int64_t left_s;
 
-	left_s = MAX(left_s, 0);
+	if (clock->active_since_s > now->wall_s) {
+		clock->active_since_s = now->wall_s;
+		clock->durable = false;
+	}
+	clock->expires_s = clock->active_since_s + whole_s;
+	left_s = MAX(clock->expires_s - now->wall_s, 0);
 	clock->end_ns = whole_ms(now->boot_ns) + left_s * NSEC_PER_SEC;
 	clock->start_ns = clock->end_ns - whole_s * NSEC_PER_SEC;
 }
 
 bool clock_restore(struct boost_clock *clock, const json_t *status, int64_t generation,
-		   const struct instant *now)
+		   int64_t duration_ns, const struct instant *now)
 {
 	struct boost_clock restored = { .generation = generation, .durable = true };
 	const json_t *observed = json_object_get(status, "observedGeneration");
@@ -80,11 +89,10 @@ bool clock_restore(struct boost_clock *clock, const json_t *status, int64_t gene
 	if (!read_time(status, "activeSince", &restored.active_since_s) ||
 	    !read_time(status, "expiresAt", &restored.expires_s))
 		return false;
-	if (restored.expires_s < restored.active_since_s ||
-	    restored.expires_s - restored.active_since_s > LIMIT_BOOST_NS_MAX / NSEC_PER_SEC)
+	if (restored.expires_s < restored.active_since_s)
 		return false;
-	if (!restore_boot(&restored, status, now))
-		restore_wall(&restored, now);
+	if (!restore_boot(&restored, status, duration_ns, now))
+		restore_wall(&restored, duration_ns, now);
 	memcpy(restored.boot_id, now->boot_id, sizeof(restored.boot_id));
 	*clock = restored;
 	return true;

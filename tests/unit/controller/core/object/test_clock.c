@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -54,7 +55,7 @@ static void a_restarted_controller_continues_by_boot_time(void **state)
 
 	(void)state;
 	clock_start(&before, 3, 15 * MINUTE, &start);
-	assert_true(clock_restore(&clock, status, 3, &now));
+	assert_true(clock_restore(&clock, status, 3, 15 * MINUTE, &now));
 	assert_true(clock.durable);
 	assert_int_equal(clock.start_ns, before.start_ns);
 	assert_int_equal(clock.end_ns, before.end_ns);
@@ -71,10 +72,10 @@ static void on_another_boot_the_wall_clock_decides(void **state)
 	struct boost_clock clock;
 
 	(void)state;
-	assert_true(clock_restore(&clock, status, 3, &now));
+	assert_true(clock_restore(&clock, status, 3, 15 * MINUTE, &now));
 	assert_int_equal(clock.end_ns, now.boot_ns + 10 * MINUTE);
 	now.wall_s = start.wall_s + 3600;
-	assert_true(clock_restore(&clock, status, 3, &now));
+	assert_true(clock_restore(&clock, status, 3, 15 * MINUTE, &now));
 	assert_true(clock_expired(&clock, now.boot_ns));
 	json_decref(status);
 }
@@ -86,7 +87,7 @@ static void a_wall_clock_set_back_does_not_lengthen_a_boost(void **state)
 	struct boost_clock clock;
 
 	(void)state;
-	assert_true(clock_restore(&clock, status, 3, &now));
+	assert_true(clock_restore(&clock, status, 3, 15 * MINUTE, &now));
 	assert_int_equal(clock.end_ns, now.boot_ns + 15 * MINUTE);
 	json_decref(status);
 }
@@ -97,23 +98,68 @@ static void an_edited_boost_starts_again(void **state)
 	struct boost_clock clock = { 0 };
 
 	(void)state;
-	assert_false(clock_restore(&clock, status, 4, &start));
-	assert_false(clock_restore(&clock, NULL, 3, &start));
+	assert_false(clock_restore(&clock, status, 4, 15 * MINUTE, &start));
+	assert_false(clock_restore(&clock, NULL, 3, 15 * MINUTE, &start));
 	assert_int_equal(clock.generation, 0);
 	json_decref(status);
 }
 
-static void a_status_that_lies_is_not_followed_beyond_a_day(void **state)
+static void a_status_that_lies_is_not_followed_beyond_the_duration(void **state)
 {
 	json_t *status = stored();
 	struct boost_clock clock;
 
 	(void)state;
 	json_object_set_new(json_object_get(status, "clock"), "endMs", json_integer(INT64_MAX));
-	assert_true(clock_restore(&clock, status, 3, &start));
-	assert_true(clock.end_ns <= start.boot_ns + 15 * MINUTE);
 	json_object_set_new(status, "expiresAt", json_string("2999-01-01T00:00:00Z"));
-	assert_false(clock_restore(&clock, status, 3, &start));
+	assert_true(clock_restore(&clock, status, 3, 15 * MINUTE, &start));
+	assert_true(clock.end_ns <= start.boot_ns + 15 * MINUTE);
+	assert_int_equal(clock.expires_s, start.wall_s + 15 * 60);
+	assert_true(clock_restore(&clock, status, 3, MINUTE, &start));
+	assert_true(clock.end_ns <= start.boot_ns + MINUTE);
+	json_decref(status);
+}
+
+/* Told by a wall clock that ran weeks ahead. */
+static void a_run_from_the_future_begins_now_and_only_once(void **state)
+{
+	struct instant now = { .boot_ns = 7 * SECOND,
+			       .wall_s = start.wall_s - 20LL * 24 * 3600,
+			       .boot_id = "boot-2" };
+	json_t *status = stored();
+	struct boost_clock clock;
+
+	(void)state;
+	assert_true(clock_restore(&clock, status, 3, 15 * MINUTE, &now));
+	assert_false(clock.durable);
+	assert_int_equal(clock.end_ns, now.boot_ns + 15 * MINUTE);
+	assert_int_equal(clock.expires_s, now.wall_s + 15 * 60);
+	clock_to_status(&clock, status);
+	now.wall_s += 600;
+	memcpy(now.boot_id, "boot-3", sizeof("boot-3"));
+	assert_true(clock_restore(&clock, status, 3, 15 * MINUTE, &now));
+	assert_true(clock.durable);
+	assert_int_equal(clock.end_ns, now.boot_ns + 5 * MINUTE);
+	json_decref(status);
+}
+
+static void a_run_that_began_before_this_boot_is_found_again_by_its_clock(void **state)
+{
+	struct instant now = { .boot_ns = 7 * SECOND,
+			       .wall_s = start.wall_s + 300,
+			       .boot_id = "boot-2" };
+	json_t *status = stored();
+	struct boost_clock clock, again;
+
+	(void)state;
+	assert_true(clock_restore(&clock, status, 3, 15 * MINUTE, &now));
+	assert_true(clock.start_ns < 0);
+	clock_to_status(&clock, status);
+	now.boot_ns += 60 * SECOND;
+	now.wall_s -= 3600;
+	assert_true(clock_restore(&again, status, 3, 15 * MINUTE, &now));
+	assert_int_equal(again.start_ns, clock.start_ns);
+	assert_int_equal(again.end_ns, clock.end_ns);
 	json_decref(status);
 }
 
@@ -167,7 +213,9 @@ int main(void)
 		cmocka_unit_test(on_another_boot_the_wall_clock_decides),
 		cmocka_unit_test(a_wall_clock_set_back_does_not_lengthen_a_boost),
 		cmocka_unit_test(an_edited_boost_starts_again),
-		cmocka_unit_test(a_status_that_lies_is_not_followed_beyond_a_day),
+		cmocka_unit_test(a_status_that_lies_is_not_followed_beyond_the_duration),
+		cmocka_unit_test(a_run_from_the_future_begins_now_and_only_once),
+		cmocka_unit_test(a_run_that_began_before_this_boot_is_found_again_by_its_clock),
 		cmocka_unit_test(a_limit_shortens_and_never_lengthens),
 		cmocka_unit_test(times_are_read_and_written_as_kubernetes_does),
 	};
