@@ -131,7 +131,7 @@ e2e-kernels: all tools $(B)/unit/agent/kernel/test_sampler_kernel
 	$(Q)B=$(B) python3 -B e2e/kernels.py
 bench: all tools $(BENCHES)
 	$(Q)B=$(B) bench/run.sh $(BENCH)
-bench-scale: all
+bench-scale: all $(BENCHES)
 	$(Q)B=$(B) bench/run.sh kube_scale
 
 SOURCES	= $(call below,lib kube controller agent bpf tests e2e/tools bench,*.[ch])
