@@ -12,10 +12,10 @@ VERSION	:= 0.1.0
 DEPS	:= build-essential pkg-config clang libclang-rt-14-dev clang-format clang-tidy bpftool libbpf-dev \
 	libelf-dev zlib1g-dev libjansson-dev libyaml-dev libwebsockets-dev \
 	libwebsockets-evlib-uv libuv1-dev libssl-dev libcurl4-openssl-dev openssl libprotobuf-c-dev protobuf-c-compiler \
-	protobuf-compiler libmicrohttpd-dev libiberty-dev libcmocka-dev valgrind faketime libcap2-bin \
+	protobuf-compiler libiberty-dev libcmocka-dev valgrind faketime libcap2-bin \
 	curl python3 python3-yaml golang-go debootstrap iproute2
 
-PKGS	:= libcurl jansson yaml-0.1 libwebsockets libuv libbpf openssl libprotobuf-c libmicrohttpd zlib
+PKGS	:= libcurl jansson yaml-0.1 libwebsockets libuv libbpf openssl libprotobuf-c zlib
 CFLAGS	?= -O2 -g
 override CFLAGS	+= -std=gnu17 -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
 	-Wwrite-strings -Wpointer-arith -Wshadow -Wvla -fno-common -fno-omit-frame-pointer \

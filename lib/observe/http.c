@@ -1,198 +1,194 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/observe/http.h"
 
-#include "lib/observe/listen.h"
-#include "lib/observe/metrics.h"
-
 #include <errno.h>
-#include <microhttpd.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
-#include <uv.h>
 
-#define CONNECTIONS_MAX 32
-#define IDLE_SECONDS 5
-#define CONNECTION_BYTES 16384
-#define STREAM_BYTES 16384 /* of a stream at a time */
+#include "lib/observe/http_priv.h"
+#include "lib/observe/listen.h"
 
-struct http {
-	struct MHD_Daemon *daemon;
-	uv_poll_t poll;	  /* the daemon's epoll descriptor */
-	uv_timer_t timer; /* its idle connections */
-	int handles;	  /* that the loop still knows */
-	int port;
-	struct metrics *metrics;
-	int (*ready)(void *ctx, struct err *err);
-	const struct http_stream *stream;
-	void *ctx;
-};
+#define ACCEPTS_PER_TURN 64
+#define CLOSING_MS 1000 /* for the peer to close too */
+#define TICK_MS 100
+#define PAUSE_MS 20
 
-/* A stream that somebody reads. */
-struct reader {
-	const struct http_stream *stream;
-	void *open;
-};
+/* --- who goes --- */
 
-/* Takes the response over. */
-static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status, const char *type,
-			     struct MHD_Response *response)
+static bool same_peer(const struct http_conn *conn, const uint8_t peer[16])
 {
-	enum MHD_Result r;
-
-	if (!response)
-		return MHD_NO;
-	MHD_add_response_header(response, "Content-Type", type);
-	MHD_add_response_header(response, "Cache-Control", "no-store");
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, "Allow", "GET, HEAD");
-	r = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return r;
+	return memcmp(conn->peer, peer, sizeof(conn->peer)) == 0;
 }
 
-/* The body is copied unless it is to be freed by the response. */
-static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, const char *type,
-			     char *body, enum MHD_ResponseMemoryMode mode)
+/* The first to go is the one of longest silence; see http_conn_first_to_go(). */
+static void make_room(struct http *http, const uint8_t peer[16])
 {
-	return queue(connection, status, type,
-		     MHD_create_response_from_buffer(strlen(body), body, mode));
-}
+	struct http_conn *first = NULL;
+	size_t nr = 0;
 
-static enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned status,
-				  const char *text)
-{
-	cleanup(freep) char *body = xasprintf("%s\n", text);
-
-	return reply(connection, status, "text/plain; charset=utf-8", body, MHD_RESPMEM_MUST_COPY);
-}
-
-static enum MHD_Result reply_ready(const struct http *http, struct MHD_Connection *connection)
-{
-	struct err err = ERR_INIT;
-
-	if (http->ready && http->ready(http->ctx, &err) < 0)
-		return reply_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, err.text);
-	return reply_text(connection, MHD_HTTP_OK, "ok");
-}
-
-static ssize_t read_stream(void *cls, uint64_t at, char *buf, size_t size)
-{
-	const struct reader *reader = cls;
-	size_t nr = reader->stream->read(reader->open, buf, size);
-
-	(void)at;
-	return nr ? (ssize_t)nr : MHD_CONTENT_READER_END_OF_STREAM;
-}
-
-static void close_stream(void *cls)
-{
-	struct reader *reader = cls;
-
-	reader->stream->close(reader->open);
-	free(reader);
-}
-
-/* Not for HEAD: libmicrohttpd ends even that with a last chunk. */
-static enum MHD_Result reply_stream(const struct http *http, struct MHD_Connection *connection)
-{
-	struct reader *reader;
-	struct MHD_Response *response;
-	void *open = http->stream->open(http->ctx);
-
-	if (!open)
-		return reply_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "not yet");
-	reader = xcalloc(1, sizeof(*reader));
-	*reader = (struct reader){ http->stream, open };
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, read_stream,
-						     reader, close_stream);
-	if (!response)
-		close_stream(reader);
-	return queue(connection, MHD_HTTP_OK, http->stream->type, response);
-}
-
-/* NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's. */
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
-				  const char *method, const char *version, const char *upload,
-				  size_t *upload_len, void **state)
-{
-	static const char seen;
-	const struct http *http = cls;
-
-	(void)version;
-	(void)upload;
-	(void)upload_len;
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return reply_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
-				  "only GET and HEAD are served here");
-	/* The first call says that the headers are there; the answer is due on the second. */
-	if (!*state) {
-		*state = (void *)&seen;
-		return MHD_YES;
+	for (struct http_conn *conn = http->first; conn; conn = conn->next) {
+		if (!same_peer(conn, peer))
+			continue;
+		first = first ? first : conn;
+		nr++;
 	}
-	if (strcmp(url, "/metrics") == 0 && http->metrics)
-		return reply(connection, MHD_HTTP_OK, METRICS_CONTENT_TYPE,
-			     metrics_render(http->metrics, NULL), MHD_RESPMEM_MUST_FREE);
-	if (strcmp(url, "/healthz") == 0)
-		return reply_text(connection, MHD_HTTP_OK, "ok");
-	if (strcmp(url, "/readyz") == 0)
-		return reply_ready(http, connection);
-	if (http->stream && strcmp(url, http->stream->path) == 0)
-		return strcmp(method, "GET") == 0 ? reply_stream(http, connection)
-						  : reply_text(connection, MHD_HTTP_OK, "");
-	return reply_text(connection, MHD_HTTP_NOT_FOUND,
-			  "not found; there are /metrics, /healthz and /readyz");
+	if (nr >= HTTP_PER_ADDRESS_MAX)
+		http_conn_close(first);
+	else if (http->conn_nr >= HTTP_CONNECTIONS_MAX)
+		http_conn_close(http->first);
 }
 
-static void on_timer(uv_timer_t *timer);
-
-static void run(struct http *http)
+static bool is_late(const struct http_conn *conn, uint64_t now_ms)
 {
-	MHD_UNSIGNED_LONG_LONG timeout_ms;
+	uint64_t may_ms = conn->phase == HTTP_CLOSING ? MIN(conn->http->idle_ms, CLOSING_MS)
+						      : conn->http->idle_ms;
 
-	MHD_run(http->daemon);
-	if (MHD_get_timeout(http->daemon, &timeout_ms) == MHD_YES)
-		/* Not 0: such a timer comes again in the same turn of the loop, and nothing else runs. */
-		uv_timer_start(&http->timer, on_timer, MAX(timeout_ms, 1), 0);
-	else
-		uv_timer_stop(&http->timer);
+	return now_ms - conn->since_ms >= may_ms;
 }
+
+static void let_in(struct http *http);
 
 static void on_timer(uv_timer_t *timer)
 {
-	run(timer->data);
+	struct http *http = timer->data;
+	struct http_conn *next;
+
+	for (struct http_conn *conn = http->first; conn; conn = next) {
+		next = conn->next;
+		if (is_late(conn, uv_now(http->loop)))
+			http_conn_close(conn);
+	}
+	if (http->paused)
+		let_in(http);
+	else if (!http->first)
+		uv_timer_stop(timer);
+}
+
+/* --- who gets in --- */
+
+/* IPv4 as ::ffff:a.b.c.d; one IPv6 host may have all addresses of its network. */
+static void peer_of(const struct sockaddr_storage *from, uint8_t ret_peer[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	memset(ret_peer, 0, 16);
+	if (from->ss_family == AF_INET) {
+		memcpy(ret_peer, mapped, sizeof(mapped));
+		memcpy(ret_peer + 12, &((const struct sockaddr_in *)from)->sin_addr, 4);
+	} else if (from->ss_family == AF_INET6) {
+		const uint8_t *ip = ((const struct sockaddr_in6 *)from)->sin6_addr.s6_addr;
+
+		memcpy(ret_peer, ip, memcmp(ip, mapped, sizeof(mapped)) == 0 ? 16 : 8);
+	}
+}
+
+/* There are no more files.  Returns whether one is free now: the spare, or that of our own first to go, who has had the
+ * time to ask. */
+static bool free_a_file(struct http *http, bool *is_spare)
+{
+	if (http->spare >= 0) {
+		close(http->spare);
+		http->spare = -1;
+		*is_spare = true;
+		return true;
+	}
+	if (!http->first || uv_now(http->loop) - http->first->since_ms < PAUSE_MS)
+		return false;
+	*is_spare = http->first->is_spare;
+	http->first->is_spare = false;
+	http_conn_close(http->first);
+	return true;
+}
+
+/* The kernel looks for a free file before it looks whether anybody is there. */
+static bool somebody_waits(const struct http *http)
+{
+	struct pollfd listens = { .fd = http->fd, .events = POLLIN };
+
+	return poll(&listens, 1, 0) > 0;
+}
+
+/* Returns the connection, or a negative errno: -EAGAIN when nobody waits. */
+static int take_one(struct http *http, uint8_t ret_peer[16], bool *is_spare)
+{
+	struct sockaddr_storage from = { 0 };
+	int r;
+
+	for (int attempt = 0;; attempt++) {
+		socklen_t len = sizeof(from);
+		int fd = accept4(http->fd, (struct sockaddr *)&from, &len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			peer_of(&from, ret_peer);
+			return fd;
+		}
+		r = -errno;
+		if ((r != -EMFILE && r != -ENFILE) || attempt == 1)
+			return r;
+		if (!somebody_waits(http))
+			return -EAGAIN;
+		if (!free_a_file(http, is_spare))
+			return r;
+	}
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	(void)status;
 	(void)events;
-	run(poll->data);
+	let_in(poll->data);
 }
 
-static int start_daemon(struct http *http, int fd)
+/* No spinning over somebody whom we cannot let in. */
+static void pause_door(struct http *http)
 {
-	http->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, http,
-					MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-					CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-					IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-					(size_t)CONNECTION_BYTES, MHD_OPTION_END);
-	return http->daemon ? 0 : -ENOMEM;
+	http->paused = true;
+	uv_poll_stop(&http->poll);
 }
 
-static void watch(struct http *http, uv_loop_t *loop)
+static void start_timer(struct http *http)
 {
-	const union MHD_DaemonInfo *info =
-		MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	uint64_t tick_ms = http->paused ? PAUSE_MS : TICK_MS;
 
-	/* Fail only for a descriptor that is none. */
-	if (!info || uv_poll_init(loop, &http->poll, info->epoll_fd) < 0 ||
-	    uv_timer_init(loop, &http->timer) < 0)
-		abort();
-	http->poll.data = http->timer.data = http;
-	http->handles = 2;
-	if (uv_poll_start(&http->poll, UV_READABLE, on_poll) < 0)
-		abort();
+	/* To start it anew at each connection would put it off for ever. */
+	if (!uv_is_active((uv_handle_t *)&http->timer) ||
+	    uv_timer_get_repeat(&http->timer) != tick_ms)
+		uv_timer_start(&http->timer, on_timer, tick_ms, tick_ms);
 }
+
+static void let_in(struct http *http)
+{
+	uv_update_time(http->loop);
+	http->paused = false;
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		uint8_t peer[16];
+		bool is_spare = false;
+		int fd = take_one(http, peer, &is_spare);
+
+		if (fd == -ECONNABORTED || fd == -EINTR)
+			continue;
+		if (fd < 0) {
+			if (is_spare)
+				http->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+			if (fd != -EAGAIN)
+				pause_door(http);
+			break;
+		}
+		make_room(http, peer);
+		http_conn_open(http, fd, peer, is_spare);
+	}
+	if (!http->paused)
+		uv_poll_start(&http->poll, UV_READABLE, on_poll);
+	if (http->paused || http->first)
+		start_timer(http);
+}
+
+/* --- all of it --- */
 
 int http_new(struct uv_loop_s *loop, const struct http_options *options, struct http **ret_http,
 	     struct err *err)
@@ -204,18 +200,18 @@ int http_new(struct uv_loop_s *loop, const struct http_options *options, struct 
 	if (r < 0)
 		return r;
 	http = xcalloc(1, sizeof(*http));
-	http->metrics = options->metrics;
-	http->ready = options->ready;
-	http->stream = options->stream;
-	http->ctx = options->ctx;
+	http->loop = loop;
+	http->fd = fd;
+	http->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	http->port = listen_port(fd);
-	r = start_daemon(http, fd);
-	if (r < 0) {
-		close(fd);
-		free(http);
-		return err_set(err, r, "%s: the HTTP server does not start", options->listen);
-	}
-	watch(http, loop);
+	http->options = *options;
+	http->idle_ms = options->idle_ms ? options->idle_ms : HTTP_IDLE_MS;
+	/* Fail only for a descriptor that is none. */
+	if (uv_poll_init(loop, &http->poll, fd) < 0 || uv_timer_init(loop, &http->timer) < 0)
+		abort();
+	http->poll.data = http->timer.data = http;
+	http->handles = 2;
+	uv_poll_start(&http->poll, UV_READABLE, on_poll);
 	*ret_http = http;
 	return 0;
 }
@@ -237,8 +233,12 @@ void http_free(struct http *http)
 {
 	if (!http)
 		return;
+	while (http->first)
+		http_conn_close(http->first);
 	uv_poll_stop(&http->poll);
-	MHD_stop_daemon(http->daemon);
+	close(http->fd);
+	if (http->spare >= 0)
+		close(http->spare);
 	uv_close((uv_handle_t *)&http->poll, on_closed);
 	uv_close((uv_handle_t *)&http->timer, on_closed);
 }

@@ -9,12 +9,21 @@
  *	/readyz		200 "ok", or 503 and a sentence that says what is missing
  *	one more	of the daemon's own (struct http_stream)
  *
- * GET and HEAD only (405), other paths 404.  At most 32 connections, 5 s without progress ends one.
- * Nothing secret is served, hence no TLS; --listen decides who can reach it.
+ * GET and HEAD only (405), other paths 404, one request per connection.  Nothing secret is served, hence no TLS;
+ * --listen decides who can reach it.
+ *
+ * Nobody shuts others out by holding connections.  A request is to be there whole, and a piece of the answer to be taken,
+ * within HTTP_IDLE_MS.  When an address (of IPv6: a /64) has HTTP_PER_ADDRESS_MAX connections, or all have
+ * HTTP_CONNECTIONS_MAX, a new one is let in and the one that has been silent for longest goes; who has asked when he
+ * is let in is answered at once.  When the process has no more files, one kept in reserve still lets somebody in.
  */
 
 #include "lib/core/base.h"
 #include "lib/core/err.h"
+
+#define HTTP_CONNECTIONS_MAX 128
+#define HTTP_PER_ADDRESS_MAX 32
+#define HTTP_IDLE_MS 5000
 
 struct metrics;
 struct uv_loop_s;
@@ -36,6 +45,7 @@ struct http_options {
 	int (*ready)(void *ctx, struct err *err);
 	const struct http_stream *stream; /* must outlive the server; NULL = none */
 	void *ctx;
+	unsigned idle_ms; /* instead of HTTP_IDLE_MS; 0 = that */
 };
 
 /* Returns 0, or a negative errno with a sentence. */

@@ -4,147 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
-#include <uv.h>
 
-#include "lib/observe/http.h"
-#include "lib/loop.h"
-#include "lib/observe/metrics.h"
-
-#define STREAM_BYTES 500000
-
-struct fixture {
-	uv_loop_t loop;
-	uv_timer_t alive;
-	struct metrics *metrics;
-	struct http *http;
-	bool ready;
-	bool has_pages;
-	int open_streams;
-};
-
-/* "x" as often as `left` says. */
-struct stream {
-	struct fixture *f;
-	size_t left;
-};
-
-static void *open_stream(void *ctx)
-{
-	struct fixture *f = ctx;
-	struct stream *stream = xcalloc(1, sizeof(*stream));
-
-	if (!f->has_pages) {
-		free(stream);
-		return NULL;
-	}
-	*stream = (struct stream){ f, STREAM_BYTES };
-	f->open_streams++;
-	return stream;
-}
-
-static size_t read_stream(void *ctx, char *buf, size_t size)
-{
-	struct stream *stream = ctx;
-	size_t nr = MIN(MIN(size, 1000), stream->left);
-
-	memset(buf, 'x', nr);
-	stream->left -= nr;
-	return nr;
-}
-
-static void close_stream(void *ctx)
-{
-	struct stream *stream = ctx;
-
-	stream->f->open_streams--;
-	free(stream);
-}
-
-static const struct http_stream stream = {
-	.path = "/stream",
-	.type = "text/plain",
-	.open = open_stream,
-	.read = read_stream,
-	.close = close_stream,
-};
-
-static int is_ready(void *ctx, struct err *err)
-{
-	const struct fixture *f = ctx;
-
-	return f->ready ? 0 : err_set(err, -EAGAIN, "no plan yet");
-}
-
-static void start(struct fixture *f)
-{
-	const struct http_options options = {
-		.listen = "127.0.0.1:0",
-		.metrics = f->metrics = metrics_new(),
-		.ready = is_ready,
-		.stream = &stream,
-		.ctx = f,
-	};
-	struct err err = ERR_INIT;
-
-	assert_int_equal(uv_loop_init(&f->loop), 0);
-	if (http_new(&f->loop, &options, &f->http, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
-static void stop(struct fixture *f)
-{
-	http_free(f->http);
-	while (uv_run(&f->loop, UV_RUN_DEFAULT))
-		;
-	assert_int_equal(uv_loop_close(&f->loop), 0);
-	metrics_free(f->metrics);
-}
-
-static int connect_to(int port)
-{
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	return fd;
-}
-
-/* Send `request` and turn the loop until the server closes. */
-static void ask(struct fixture *f, const char *request, char *answer, size_t size)
-{
-	int fd = connect_to(http_port(f->http));
-	size_t len = 0;
-
-	assert_int_equal(write(fd, request, strlen(request)), (ssize_t)strlen(request));
-	for (int turns = 0; turns < 3000; turns++) {
-		ssize_t nr;
-
-		uv_run(&f->loop, UV_RUN_NOWAIT);
-		nr = recv(fd, answer + len, size - 1 - len, MSG_DONTWAIT);
-		if (nr == 0)
-			break;
-		if (nr > 0)
-			len += (size_t)nr;
-		else
-			usleep(1000);
-	}
-	answer[len] = '\0';
-	close(fd);
-}
+#include "lib/core/observe/http_request.h"
+#include "tests/unit/lib/observe/http_rig.h"
 
 static void check(struct fixture *f, const char *first_line, const char *status, const char *body)
 {
@@ -189,7 +55,7 @@ static void a_stream_is_read_to_its_end(void **state)
 	check(&f, "GET /stream", "HTTP/1.1 503", "not yet\n");
 	f.has_pages = true;
 	check(&f, "HEAD /stream", "HTTP/1.1 200", "");
-	ask(&f, "GET /stream HTTP/1.0\r\n\r\n", answer, 2 * (size_t)STREAM_BYTES);
+	ask(&f, "GET /stream HTTP/1.0\r\n\r\n", answer, 2 * STREAM_BYTES);
 	body = strstr(answer, "\r\n\r\n") + 4;
 	assert_int_equal(strlen(body), STREAM_BYTES);
 	assert_int_equal(strspn(body, "x"), STREAM_BYTES);
@@ -232,6 +98,92 @@ static void garbage_ends_only_its_own_connection(void **state)
 	stop(&f);
 }
 
+static void what_is_refused_says_why(void **state)
+{
+	struct fixture f = { 0 };
+	char long_head[HTTP_HEAD_BYTES + 1], answer[4096];
+
+	(void)state;
+	start(&f);
+	ask(&f, "GET /healthz\r\n\r\n", answer, sizeof(answer));
+	assert_memory_equal(answer, "HTTP/1.1 400 Bad Request\r\n", 26);
+	assert_non_null(strstr(answer, "\r\n\r\nnot an HTTP request (there is no TLS here)\n"));
+	ask(&f, "GET / HTTP/3.0\r\n\r\n", answer, sizeof(answer));
+	assert_memory_equal(answer, "HTTP/1.1 505 ", 13);
+	assert_non_null(strstr(answer, "\r\n\r\nonly HTTP/1.0 and HTTP/1.1 are served here\n"));
+	ask(&f, "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", answer, sizeof(answer));
+	assert_memory_equal(answer, "HTTP/1.1 405 Method Not Allowed\r\n", 33);
+	assert_non_null(strstr(answer, "\r\nAllow: GET, HEAD\r\n"));
+	memset(long_head, 'a', HTTP_HEAD_BYTES);
+	memcpy(long_head, "GET /", 5);
+	long_head[HTTP_HEAD_BYTES] = '\0';
+	ask(&f, long_head, answer, sizeof(answer));
+	assert_memory_equal(answer, "HTTP/1.1 431 ", 13);
+	assert_non_null(strstr(answer, "\r\n\r\nthe request's head is longer than 8192 bytes\n"));
+	stop(&f);
+}
+
+static void head_tells_the_length_alone(void **state)
+{
+	struct fixture f = { .ready = true };
+	char answer[4096];
+
+	(void)state;
+	start(&f);
+	ask(&f, "HEAD /readyz HTTP/1.1\r\n\r\n", answer, sizeof(answer));
+	assert_memory_equal(answer, "HTTP/1.1 200 OK\r\n", 17);
+	assert_non_null(strstr(answer, "\r\nContent-Length: 3\r\n"));
+	assert_non_null(strstr(answer, "\r\nConnection: close\r\n"));
+	assert_string_equal(strstr(answer, "\r\n\r\n"), "\r\n\r\n");
+	stop(&f);
+}
+
+static void what_follows_a_request_is_not_answered(void **state)
+{
+	struct fixture f = { .ready = true };
+	char answer[4096];
+
+	(void)state;
+	start(&f);
+	ask(&f, "GET /healthz HTTP/1.1\r\n\r\nGET /readyz HTTP/1.1\r\n\r\n\x16\x03 garbage", answer,
+	    sizeof(answer));
+	assert_memory_equal(answer, "HTTP/1.1 200", 12);
+	assert_string_equal(strstr(answer, "\r\n\r\n"), "\r\n\r\nok\n");
+	stop(&f);
+}
+
+/* The chunks' frames taken off. */
+static size_t dechunk(char *body)
+{
+	char *to = body, *at = body;
+	unsigned long nr;
+
+	while ((nr = strtoul(at, &at, 16)) > 0) {
+		memmove(to, at + 2, nr);
+		to += nr;
+		at += 2 + nr + 2;
+	}
+	assert_string_equal(at, "\r\n\r\n");
+	*to = '\0';
+	return (size_t)(to - body);
+}
+
+static void to_newer_clients_a_stream_has_an_end(void **state)
+{
+	struct fixture f = { .has_pages = true };
+	char *answer = xmalloc(2 * STREAM_BYTES), *body;
+
+	(void)state;
+	start(&f);
+	ask(&f, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n", answer, 2 * STREAM_BYTES);
+	assert_non_null(strstr(answer, "\r\nTransfer-Encoding: chunked\r\n"));
+	body = strstr(answer, "\r\n\r\n") + 4;
+	assert_int_equal(dechunk(body), STREAM_BYTES);
+	assert_int_equal(strspn(body, "x"), STREAM_BYTES);
+	stop(&f);
+	free(answer);
+}
+
 static void it_stops_with_a_connection_open(void **state)
 {
 	struct fixture f = { .ready = true };
@@ -245,71 +197,6 @@ static void it_stops_with_a_connection_open(void **state)
 	close(fd);
 }
 
-static void do_nothing(uv_timer_t *timer)
-{
-	(void)timer;
-}
-
-/* The probe and the signals do not keep a loop alive, this does. */
-static void start_loop(uv_loop_t *loop, uv_timer_t *alive)
-{
-	uv_loop_init(loop);
-	uv_timer_init(loop, alive);
-	uv_timer_start(alive, do_nothing, 60000, 0);
-}
-
-static void end_loop(uv_loop_t *loop, uv_timer_t *alive)
-{
-	uv_close((uv_handle_t *)alive, NULL);
-	uv_run(loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(loop), 0);
-}
-
-static void the_lag_of_a_blocked_loop_is_seen(void **state)
-{
-	uv_loop_t loop;
-	uv_timer_t alive;
-	struct metrics *metrics = metrics_new();
-	struct loop_lag lag;
-	cleanup(freep) char *text = NULL;
-
-	(void)state;
-	start_loop(&loop, &alive);
-	loop_lag_start(&lag, &loop, metrics, "rubato_test");
-	usleep(160000);
-	uv_run(&loop, UV_RUN_NOWAIT);
-	assert_true(lag.max_seconds >= 0.05);
-	text = metrics_render(metrics, NULL);
-	assert_non_null(strstr(text, "rubato_test_loop_lag_seconds_count 1\n"));
-	assert_non_null(strstr(text, "rubato_test_loop_lag_max_seconds 0."));
-	loop_lag_close(&lag);
-	end_loop(&loop, &alive);
-	metrics_free(metrics);
-}
-
-static void note_stop(void *ctx, const char *signal_name)
-{
-	*(const char **)ctx = signal_name;
-}
-
-static void the_first_sigterm_asks_to_stop(void **state)
-{
-	uv_loop_t loop;
-	uv_timer_t alive;
-	struct loop_stop stopper;
-	const char *name = NULL;
-
-	(void)state;
-	start_loop(&loop, &alive);
-	loop_stop_start(&stopper, &loop, note_stop, &name);
-	raise(SIGTERM);
-	uv_run(&loop, UV_RUN_NOWAIT);
-	assert_non_null(name);
-	assert_string_equal(name, "SIGTERM");
-	loop_stop_close(&stopper);
-	end_loop(&loop, &alive);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,9 +204,11 @@ int main(void)
 		cmocka_unit_test(a_stream_is_read_to_its_end),
 		cmocka_unit_test(a_reader_that_goes_ends_its_stream),
 		cmocka_unit_test(garbage_ends_only_its_own_connection),
+		cmocka_unit_test(what_is_refused_says_why),
+		cmocka_unit_test(head_tells_the_length_alone),
+		cmocka_unit_test(what_follows_a_request_is_not_answered),
+		cmocka_unit_test(to_newer_clients_a_stream_has_an_end),
 		cmocka_unit_test(it_stops_with_a_connection_open),
-		cmocka_unit_test(the_lag_of_a_blocked_loop_is_seen),
-		cmocka_unit_test(the_first_sigterm_asks_to_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
