@@ -8,6 +8,7 @@
 #include "lib/observe/metrics.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 
 struct daemon {
 	uv_loop_t loop;
@@ -52,6 +53,19 @@ static int run(struct daemon *daemon, const struct settings *settings, struct er
 	return 0;
 }
 
+/* Events of each CPU, maps, files of tenants: as many as we may. */
+static void allow_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+			log_warn("RLIMIT_NOFILE could not be raised",
+				 LOG_UINT("limit", limit.rlim_cur));
+	}
+}
+
 static int serve(const struct settings *settings)
 {
 	struct daemon daemon = { .metrics = metrics_new() };
@@ -59,6 +73,7 @@ static int serve(const struct settings *settings)
 	int r;
 
 	log_setup(settings->log_level, settings->log_format);
+	allow_files();
 	uv_loop_init(&daemon.loop);
 	metrics_add_process(daemon.metrics, "rubato_agent", VERSION);
 	r = run(&daemon, settings, &err);

@@ -2,6 +2,7 @@
 #include "agent/daemon/agent_priv.h"
 
 #include "agent/kernel/cgroup_scan.h"
+#include "agent/process/procs.h"
 #include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
 #include "lib/log.h"
@@ -39,9 +40,10 @@ static void on_process_seen(void *ctx, uint32_t tgid, uint64_t image, uint64_t c
 {
 	struct agent *agent = ctx;
 
-	(void)cgroup;
+	const struct proc_id id = { tgid, image, cgroup };
+
 	sideband_drain(agent->sideband);
-	symbolizer_process_seen(agent->symbolizer, tgid, image);
+	symbolizer_process_seen(agent->symbolizer, &id);
 }
 
 static void on_ring(uv_poll_t *poll, int status, int events)

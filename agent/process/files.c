@@ -152,6 +152,12 @@ static bool may_block(int fd)
 	}
 }
 
+/* Another time it may do. */
+static bool is_transient(int code)
+{
+	return code == EMFILE || code == ENFILE || code == ENOMEM || code == EINTR;
+}
+
 static int reopen_for_reading(int path_fd)
 {
 	char link[48];
@@ -211,23 +217,27 @@ static void close_oldest(struct files *files)
 		file_close(files, oldest);
 }
 
-static void file_open(struct files *files, struct file *file, int path_fd, bool regular)
+static int file_open(struct files *files, struct file *file, int path_fd, bool regular)
 {
 	if (file->fd >= 0 || file->refused)
-		return;
+		return 0;
 	if (files->open >= FILES_OPEN)
 		close_oldest(files);
+	errno = 0;
 	if (regular && !may_block(path_fd))
 		file->fd = reopen_for_reading(path_fd);
 	if (file->fd >= 0) {
 		files->open++;
-		return;
+		return 0;
 	}
+	if (regular && is_transient(errno))
+		return -errno;
 	file->refused = true;
 	files->refused++;
+	return 0;
 }
 
-uint32_t files_get(struct files *files, const struct file_place *place)
+int files_get(struct files *files, const struct file_place *place, uint32_t *ret_id)
 {
 	cleanup(closep) int path_fd = open_map_file(place);
 	struct file key, *file;
@@ -235,15 +245,29 @@ uint32_t files_get(struct files *files, const struct file_place *place)
 
 	if (path_fd < 0 && (errno == EPERM || errno == EACCES))
 		path_fd = open_by_path(place);
+	if (path_fd < 0 && is_transient(errno))
+		return -errno;
+	*ret_id = FRAME_NAMED;
 	regular = identify(path_fd, place->line, &key);
 	file = find_known(files, &key);
 	if (!file && files->nr >= FILES_MAX)
-		return FRAME_NAMED;
+		return 0;
 	if (!file)
 		file = add_file(files, &key, place->line);
 	file->used = ++files->clock;
-	file_open(files, file, path_fd, regular);
-	return file->id;
+	*ret_id = file->id;
+	return file_open(files, file, path_fd, regular);
+}
+
+void files_tell(struct files *files, uint32_t id, uint64_t cgroup, dev_t dev, uint64_t ino)
+{
+	struct file *file = files_find(files, id);
+
+	if (!file || (file->ino == ino && file->dev == dev))
+		return;
+	file->told.cgroup = cgroup;
+	file->told.dev = dev;
+	file->told.ino = ino;
 }
 
 /* Our descriptor keeps the inode from being given to another file; what is left is a change in place. */
@@ -257,12 +281,19 @@ static bool unchanged(const struct file *file)
 	       st.stx_mtime.tv_sec * NSEC_PER_SEC + st.stx_mtime.tv_nsec == file->mtime_ns;
 }
 
-uint32_t files_held(struct files *files, dev_t dev, uint64_t ino)
+static bool is_called(const struct file *file, uint64_t cgroup, dev_t dev, uint64_t ino)
+{
+	if (file->ino == ino && file->dev == dev)
+		return true;
+	return file->told.ino == ino && file->told.dev == dev && file->told.cgroup == cgroup;
+}
+
+uint32_t files_held(struct files *files, uint64_t cgroup, dev_t dev, uint64_t ino)
 {
 	for (size_t i = files->nr; i > 0; i--) {
 		struct file *file = files->file[i - 1];
 
-		if (file->ino != ino || file->dev != dev || file->fd < 0 || !unchanged(file))
+		if (!is_called(file, cgroup, dev, ino) || file->fd < 0 || !unchanged(file))
 			continue;
 		file->used = ++files->clock;
 		return file->id;

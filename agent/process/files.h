@@ -29,6 +29,12 @@ struct file {
 	bool damaged;  /* a symbol table could not be read */
 	bool mapped;   /* for files_sweep(): set by who found it in use */
 	struct elf elf;
+	/* What the kernel tells of the same file in records of a cgroup's processes, when that is another inode (overlayfs:
+	 * the one below); ino 0 = nothing. */
+	struct {
+		uint64_t cgroup, ino;
+		dev_t dev;
+	} told;
 	char *name;	/* path as the process sees it, valid UTF-8 */
 	char *build_id; /* hex, or NULL */
 };
@@ -45,12 +51,16 @@ struct file_place {
 struct files *files_new(void);
 void files_free(struct files *files);
 
-/* The file of an executable mapping; opens it if it is new or was closed. */
-uint32_t files_get(struct files *files, const struct file_place *place);
+/* The file of an executable mapping; opens it if it is new or was closed.  Returns 0 and its id (FRAME_NAMED = no more
+ * can be known), or a negative errno when it is to be asked for later (no descriptor was free). */
+must_check int files_get(struct files *files, const struct file_place *place, uint32_t *ret_id);
 
-/* The id of the file that is this inode now, if we hold it open and it is as it was; FRAME_NAMED = not known.  For
- * a mapping of a process that is gone. */
-uint32_t files_held(struct files *files, dev_t dev, uint64_t ino);
+/* The kernel's records of this cgroup's processes call file `id` by another inode. */
+void files_tell(struct files *files, uint32_t id, uint64_t cgroup, dev_t dev, uint64_t ino);
+
+/* The id of the file that is this inode now, or that records of this cgroup call by it, if we hold it open and it is as it
+ * was; FRAME_NAMED = not known.  For a mapping of a process that is gone. */
+uint32_t files_held(struct files *files, uint64_t cgroup, dev_t dev, uint64_t ino);
 
 /* A file by its id, or NULL when it was forgotten. */
 struct file *files_find(struct files *files, uint32_t id);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/process/proc_maps.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,7 +35,8 @@ static FILE *open_maps(const struct reader *reader)
 	return file;
 }
 
-static struct proc_mapping place_of(const struct reader *reader, const struct procmap_line *line)
+static struct proc_mapping place_of(const struct reader *reader, const struct procmap_line *line,
+				    bool *incomplete)
 {
 	struct file_place place = { .proc_fd = reader->proc_fd,
 				    .tgid = reader->tgid,
@@ -46,7 +48,7 @@ static struct proc_mapping place_of(const struct reader *reader, const struct pr
 	mapping.offset = line->kind == PROCMAP_VDSO ? FRAME_VDSO : FRAME_ANON;
 	if (line->kind != PROCMAP_FILE)
 		return mapping;
-	mapping.file = files_get(reader->files, &place);
+	*incomplete |= files_get(reader->files, &place, &mapping.file) < 0;
 	mapping.offset = mapping.file == FRAME_NAMED ? FRAME_UNKNOWN : line->offset;
 	return mapping;
 }
@@ -71,7 +73,7 @@ static void take_line(const struct reader *reader, const struct procmap_line *li
 		return;
 	GROW(maps->mapping, maps->nr);
 	mapping = &maps->mapping[maps->nr++];
-	*mapping = place_of(reader, line);
+	*mapping = place_of(reader, line, &maps->incomplete);
 	if (!maps->main_file && mapping->file >= FRAME_FILES && same_file(reader, line))
 		maps->main_file = mapping->file;
 }
@@ -81,10 +83,12 @@ void proc_maps_read(struct proc_maps *ret_maps, int proc_fd, uint32_t tgid, stru
 	const struct reader reader = { proc_fd, tgid, files };
 	cleanup(freep) struct procmap_line *line = xmalloc(sizeof(*line));
 	cleanup(freep) char *text = NULL;
-	FILE *file = open_maps(&reader);
 	size_t size = 0;
+	FILE *file = open_maps(&reader);
 
-	*ret_maps = (struct proc_maps){ 0 };
+	*ret_maps = (struct proc_maps){
+		.incomplete = !file && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+	};
 	for (int i = 0; file && i < LINES_MAX && ret_maps->nr < PROCMAP_MAPPINGS; i++) {
 		ssize_t len = getline(&text, &size, file);
 

@@ -17,6 +17,7 @@ struct proc_maps {
 	struct proc_mapping *mapping; /* by address */
 	size_t nr;
 	uint32_t main_file; /* the program itself; 0 = not known */
+	bool incomplete;    /* no descriptor was free for it or one of its files: another time */
 };
 
 /* `proc_fd` is the directory /proc.  Nothing is read of a process that is gone or ends. */

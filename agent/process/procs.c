@@ -16,8 +16,7 @@
 struct proc {
 	struct table_node node; /* by tgid */
 	size_t at;
-	uint32_t tgid;
-	uint64_t id;
+	struct proc_id id;
 	struct proc_maps maps;
 	int64_t read_ns, used_ns;
 	bool missed; /* never read */
@@ -104,11 +103,11 @@ static struct proc *next_image(const struct proc *proc)
 	return TABLE_ENTRY(table_next(&proc->node), struct proc, node);
 }
 
-static struct proc *find(const struct procs *procs, uint32_t tgid, uint64_t id)
+static struct proc *find(const struct procs *procs, const struct proc_id *id)
 {
-	struct proc *proc = first_image(procs, tgid);
+	struct proc *proc = first_image(procs, id->tgid);
 
-	while (proc && proc->id != id)
+	while (proc && proc->id.image != id->image)
 		proc = next_image(proc);
 	return proc;
 }
@@ -130,7 +129,8 @@ static void read_maps(struct procs *procs, struct proc *proc, int64_t now_ns)
 	struct proc_maps maps;
 
 	proc->read_ns = now_ns;
-	proc_maps_read(&maps, procs->proc_fd, proc->tgid, procs->files);
+	proc_maps_read(&maps, procs->proc_fd, proc->id.tgid, procs->files);
+	proc->maps.incomplete = maps.incomplete;
 	if (maps.nr == 0)
 		return;
 	if (!maps.main_file)
@@ -140,30 +140,44 @@ static void read_maps(struct procs *procs, struct proc *proc, int64_t now_ns)
 	proc->maps = maps;
 }
 
+/* What the kernel's records call the files of a process that could be read as well. */
+static void tell_files(struct procs *procs, const struct proc *proc)
+{
+	for (size_t i = 0; proc->image[0] && i < proc->maps.nr; i++) {
+		const struct proc_mapping *mapping = &proc->maps.mapping[i];
+		const struct sideband_mapping *told = image_find(proc->image[0], mapping->start);
+
+		if (mapping->file >= FRAME_FILES && told && told->ino &&
+		    mapping->start - told->start + told->offset == mapping->offset)
+			files_tell(procs->files, mapping->file, proc->id.cgroup, told->dev,
+				   told->ino);
+	}
+}
+
 /* Hold what the kernel told of it. */
 static void adopt(struct procs *procs, struct proc *proc)
 {
 	bool told = proc->image[0] || proc->image[1];
 
 	if (!told) {
-		images_get(procs->images, proc->tgid, proc->image);
+		images_get(procs->images, proc->id.tgid, proc->image);
 		told = proc->image[0] || proc->image[1];
 		procs->adopted += told && proc->maps.nr == 0;
 	}
-	proc->missed = proc->maps.nr == 0 && !told;
+	proc->missed = proc->maps.nr == 0 && !told && !proc->maps.incomplete;
+	tell_files(procs, proc);
 }
 
-static struct proc *add(struct procs *procs, uint32_t tgid, uint64_t id, int64_t now_ns)
+static struct proc *add(struct procs *procs, const struct proc_id *id, int64_t now_ns)
 {
 	struct proc *proc = xcalloc(1, sizeof(*proc));
 
-	proc->tgid = tgid;
-	proc->id = id;
+	proc->id = *id;
 	proc->used_ns = now_ns;
 	proc->at = procs->nr;
 	GROW(procs->proc, procs->nr);
 	procs->proc[procs->nr++] = proc;
-	table_add(&procs->by_tgid, &proc->node, hash_u64(tgid));
+	table_add(&procs->by_tgid, &proc->node, hash_u64(id->tgid));
 	read_maps(procs, proc, now_ns);
 	adopt(procs, proc);
 	procs->missed += proc->missed;
@@ -175,19 +189,19 @@ static struct proc *add(struct procs *procs, uint32_t tgid, uint64_t id, int64_t
 /* Another image of this process runs now: what /proc shows is not theirs any more. */
 static void mark_others(struct procs *procs, const struct proc *now)
 {
-	for (struct proc *proc = first_image(procs, now->tgid); proc; proc = next_image(proc))
+	for (struct proc *proc = first_image(procs, now->id.tgid); proc; proc = next_image(proc))
 		if (proc != now)
 			proc->dead = true;
 }
 
-void procs_seen(struct procs *procs, uint32_t tgid, uint64_t id, int64_t now_ns)
+void procs_seen(struct procs *procs, const struct proc_id *id, int64_t now_ns)
 {
-	struct proc *proc = find(procs, tgid, id);
+	struct proc *proc = find(procs, id);
 
 	if (proc)
 		read_maps(procs, proc, now_ns);
 	else
-		proc = add(procs, tgid, id, now_ns);
+		proc = add(procs, id, now_ns);
 	mark_others(procs, proc);
 	proc->dead = false;
 	adopt(procs, proc);
@@ -202,14 +216,14 @@ static bool has_later_image(struct procs *procs, uint32_t tgid)
 	return false;
 }
 
-struct proc *procs_get(struct procs *procs, uint32_t tgid, uint64_t id, int64_t now_ns)
+struct proc *procs_get(struct procs *procs, const struct proc_id *id, int64_t now_ns)
 {
-	struct proc *proc = find(procs, tgid, id);
+	struct proc *proc = find(procs, id);
 
-	if (!proc && has_later_image(procs, tgid))
+	if (!proc && has_later_image(procs, id->tgid))
 		return NULL;
 	if (!proc)
-		proc = add(procs, tgid, id, now_ns);
+		proc = add(procs, id, now_ns);
 	proc->used_ns = now_ns;
 	return proc->missed ? NULL : proc;
 }
@@ -219,7 +233,7 @@ static struct frame told_frame(struct procs *procs, const struct proc *proc, uin
 {
 	struct frame frame = { .file = FRAME_NAMED };
 
-	frame.addr = proc->maps.nr == 0 ? FRAME_EXITED : FRAME_UNKNOWN;
+	frame.addr = proc->maps.nr == 0 && !proc->maps.incomplete ? FRAME_EXITED : FRAME_UNKNOWN;
 
 	for (size_t i = 0; i < ARRAY_SIZE(proc->image); i++) {
 		const struct sideband_mapping *found = image_find(proc->image[i], addr);
@@ -230,7 +244,7 @@ static struct frame told_frame(struct procs *procs, const struct proc *proc, uin
 			frame.addr = found->vdso ? FRAME_VDSO : FRAME_ANON;
 			return frame;
 		}
-		frame.file = files_held(procs->files, found->dev, found->ino);
+		frame.file = files_held(procs->files, proc->id.cgroup, found->dev, found->ino);
 		if (frame.file != FRAME_NAMED)
 			frame.addr = addr - found->start + found->offset;
 		return frame;
@@ -242,7 +256,9 @@ struct frame procs_frame(struct procs *procs, struct proc *proc, uint64_t addr, 
 {
 	const struct proc_mapping *mapping = proc_maps_find(&proc->maps, addr);
 
-	if (!mapping && !proc->dead && now_ns - proc->read_ns >= PROCS_REFRESH_NS) {
+	bool unknown = !mapping || (mapping->file == FRAME_NAMED && proc->maps.incomplete);
+
+	if (unknown && !proc->dead && now_ns - proc->read_ns >= PROCS_REFRESH_NS) {
 		read_maps(procs, proc, now_ns);
 		mapping = proc_maps_find(&proc->maps, addr);
 	}
@@ -307,7 +323,7 @@ void procs_reap(struct procs *procs)
 			drop(procs, proc);
 			continue;
 		}
-		snprintf(path, sizeof(path), "%" PRIu32, proc->tgid);
+		snprintf(path, sizeof(path), "%" PRIu32, proc->id.tgid);
 		proc->dead = fstatat(procs->proc_fd, path, &st, 0) < 0 && errno == ENOENT;
 	}
 	if (files_nr(procs->files) > FILES_MAX / 2)

@@ -9,7 +9,8 @@
  * recently used go.
  *
  * A process that is gone before they could be read is given those that the kernel told of (agent/core/symbol/images.h), as far
- * as their files are open for the sake of another process.
+ * as their files are open for the sake of another process.  On overlayfs these records name the file below, so what they say of
+ * a process that could be read as well is remembered for its cgroup.
  */
 
 #include "agent/core/profile/profile.h"
@@ -21,6 +22,13 @@
 #define PROCS_MAPPINGS (128UL * 1024) /* of all processes together */
 #define PROCS_REFRESH_NS NSEC_PER_SEC
 
+/* A process image, and the cgroup it runs in. */
+struct proc_id {
+	uint32_t tgid;
+	uint64_t image;
+	uint64_t cgroup;
+};
+
 struct proc;
 struct procs;
 
@@ -29,11 +37,11 @@ struct procs *procs_new(const char *proc, struct files *files, const struct imag
 void procs_free(struct procs *procs);
 
 /* Read the mappings of a process image now; what was known of the process's earlier images goes. */
-void procs_seen(struct procs *procs, uint32_t tgid, uint64_t image, int64_t now_ns);
+void procs_seen(struct procs *procs, const struct proc_id *id, int64_t now_ns);
 
 /* The process image, read now if it is not known.  NULL = gone before it was read.  Valid until the next
  * call. */
-struct proc *procs_get(struct procs *procs, uint32_t tgid, uint64_t image, int64_t now_ns);
+struct proc *procs_get(struct procs *procs, const struct proc_id *id, int64_t now_ns);
 
 /* Where `addr` is: an id of a file and the offset in it, or a named frame. */
 struct frame procs_frame(struct procs *procs, struct proc *proc, uint64_t addr, int64_t now_ns);

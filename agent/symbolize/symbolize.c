@@ -64,9 +64,9 @@ void symbolizer_side_event(struct symbolizer *symbolizer, const struct sideband_
 	images_take(symbolizer->images, event);
 }
 
-void symbolizer_process_seen(struct symbolizer *symbolizer, uint32_t tgid, uint64_t image)
+void symbolizer_process_seen(struct symbolizer *symbolizer, const struct proc_id *id)
 {
-	procs_seen(symbolizer->procs, tgid, image, monotonic_ns());
+	procs_seen(symbolizer->procs, id, monotonic_ns());
 }
 
 static struct frame named(enum frame_name name)
@@ -74,12 +74,20 @@ static struct frame named(enum frame_name name)
 	return (struct frame){ .file = FRAME_NAMED, .addr = name };
 }
 
+static struct proc *get_proc(struct symbolizer *symbolizer, const struct sample *sample,
+			     int64_t now_ns)
+{
+	const struct proc_id id = { sample->tgid, sample->image, sample->cgroup };
+
+	return procs_get(symbolizer->procs, &id, now_ns);
+}
+
 /* The user part, leaf first; returns the number of frames. */
 static size_t user_frames(struct symbolizer *symbolizer, const struct sample *sample,
 			  struct frame *frame)
 {
 	int64_t now_ns = monotonic_ns();
-	struct proc *proc = procs_get(symbolizer->procs, sample->tgid, sample->image, now_ns);
+	struct proc *proc = get_proc(symbolizer, sample, now_ns);
 	size_t nr = 0;
 
 	if (!proc) {
@@ -127,8 +135,7 @@ void symbolizer_add(struct symbolizer *symbolizer, struct profile *profile,
 		frame[nr++] = named(FRAME_UNKNOWN);
 	profile_add(profile, frame, nr, sample->cpu_ns, sample->samples);
 	if (!profile->main_file && sample->user_nr) {
-		const struct proc *proc =
-			procs_get(symbolizer->procs, sample->tgid, sample->image, 0);
+		const struct proc *proc = get_proc(symbolizer, sample, 0);
 
 		profile->main_file = proc ? procs_main_file(proc) : 0;
 	}

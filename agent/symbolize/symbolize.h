@@ -16,6 +16,7 @@
 
 struct sample;
 struct sideband_event;
+struct proc_id;
 struct symbolizer;
 
 struct symbolizer_options {
@@ -46,7 +47,7 @@ bool symbolizer_reading(const struct symbolizer *symbolizer);
 void symbolizer_side_event(struct symbolizer *symbolizer, const struct sideband_event *event);
 
 /* A process image was seen for the first time: read its mappings now, before it is gone. */
-void symbolizer_process_seen(struct symbolizer *symbolizer, uint32_t tgid, uint64_t image);
+void symbolizer_process_seen(struct symbolizer *symbolizer, const struct proc_id *id);
 
 /* Normalize the sample and add it to `profile`.  Cannot fail: what cannot be known becomes a named
  * frame, and the CPU time is kept. */
