@@ -154,7 +154,8 @@ static void run(struct source_dir *dir)
 			scan(dir);
 		more = source_files_read(dir->files, now_boot_ns(), READ_BUDGET_NS);
 		source_files_count(dir->files, &after);
-		if (after.reads != before.reads || after.files != before.files)
+		if (after.reads != before.reads || after.files != before.files ||
+		    after.objects != before.objects)
 			dir->sink.settled(dir->sink.ctx);
 	}
 	count(dir);

@@ -54,7 +54,8 @@ static struct source_file *find_or_add(struct source_files *files, const char *n
 
 /* --- reading --- */
 
-static int read_manifest(struct source_files *files, struct source_file *file, struct err *err)
+static int read_manifest(struct source_files *files, struct source_file *file, int64_t now_ns,
+			 struct err *err)
 {
 	cleanup(manifest_release) struct manifest manifest = { 0 };
 	cleanup(freep) char *path = xasprintf("%s/%s", files->path, file->name);
@@ -72,7 +73,7 @@ static int read_manifest(struct source_files *files, struct source_file *file, s
 	r = manifest_parse(text, len, &manifest, err);
 	if (r < 0)
 		return r;
-	r = source_set_put(files->set, file->name, &manifest, err);
+	r = source_set_put(files->set, file->name, &manifest, now_ns + SOURCE_GONE_NS, err);
 	if (r == 0)
 		log_debug("manifest read", LOG_STR("file", file->name),
 			  LOG_UINT("objects", manifest.doc_nr),
@@ -102,7 +103,7 @@ static void read_file(struct source_files *files, struct source_file *file, int6
 
 	file->must_read = false;
 	files->reads++;
-	r = read_manifest(files, file, &err);
+	r = read_manifest(files, file, now_ns, &err);
 	if (r == -ENOENT) {
 		source_files_gone(files, file->name, now_ns);
 		return;
@@ -222,11 +223,18 @@ static bool dir_is_there(const struct source_files *files)
 	return stat(files->path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* It may be there again, and its writer not be done with it. */
+static bool file_is_there(const struct source_files *files, const char *name)
+{
+	cleanup(freep) char *path = xasprintf("%s/%s", files->path, name);
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
 /* A directory that is gone as a whole says nothing about its files. */
 static void drop_gone(struct source_files *files, int64_t now_ns)
 {
-	if (source_files_next_gone(files) > now_ns)
-		return;
 	for (size_t i = 0; i < files->table.nr;) {
 		struct source_file *file = &files->table.file[i];
 
@@ -234,7 +242,7 @@ static void drop_gone(struct source_files *files, int64_t now_ns)
 			i++;
 			continue;
 		}
-		if (!dir_is_there(files)) {
+		if (!dir_is_there(files) || file_is_there(files, file->name)) {
 			file->gone_at_ns = now_ns + SOURCE_GONE_NS;
 			i++;
 			continue;
@@ -280,14 +288,14 @@ bool source_files_read(struct source_files *files, int64_t now_ns, int64_t budge
 				return true;
 		}
 	}
-	source_set_sweep(files->set);
+	source_set_sweep(files->set, now_ns);
 	judge_conflicts(files);
 	return false;
 }
 
 int64_t source_files_next_gone(const struct source_files *files)
 {
-	int64_t next_ns = INT64_MAX;
+	int64_t next_ns = source_set_next(files->set);
 
 	for (size_t i = 0; i < files->table.nr; i++)
 		if (files->table.file[i].gone_at_ns)

@@ -31,9 +31,9 @@ void source_files_touch(struct source_files *files, const char *name);
 /* Its mode or times changed: read it if it is refused. */
 void source_files_retry(struct source_files *files, const char *name);
 /* It may have gone: if it is still missing at now_ns + SOURCE_GONE_NS, what it defines goes.  Editors
- * that rename make a file disappear for a moment. */
+ * that rename make a file disappear for a moment; so does rm and cp, and cp alone empties it for one. */
 void source_files_gone(struct source_files *files, const char *name, int64_t now_ns);
-#define SOURCE_GONE_NS (100 * NSEC_PER_MSEC)
+#define SOURCE_GONE_NS (125 * NSEC_PER_MSEC)
 
 /* Compare with the directory.  Files that are new, changed or gone are touched, except, when `settled_only`,
  * those changed less than SOURCE_SETTLED_NS before now_wall_ns: they may be half-written.
@@ -46,7 +46,7 @@ must_check int source_files_scan(struct source_files *files, bool settled_only, 
  * that are gone.  Returns true when there are more to read. */
 bool source_files_read(struct source_files *files, int64_t now_ns, int64_t budget_ns);
 
-/* When the next file is taken for gone, or INT64_MAX. */
+/* When the next file, or object that left its file, is taken for gone; or INT64_MAX. */
 int64_t source_files_next_gone(const struct source_files *files);
 
 void source_files_count(const struct source_files *files, struct source_files_counts *ret_counts);

@@ -14,6 +14,7 @@ from rubato.rig import API, NODE, policy
 from . import until
 
 NEEDS_KERNEL = False
+ONE_BY_ONE = True
 
 
 def _object(kind, name, spec=None, namespace=None, version="v1"):
@@ -136,4 +137,38 @@ async def a_status_from_the_future_lengthens_nothing(checks):
     checks.check("... and the next controller does not begin it anew", again == first, again)
 
 
-CASES = [a_status_from_the_future_lengthens_nothing, what_one_drops_no_other_adds, without_cpu_the_rate_is_0]
+async def a_manifest_that_is_replaced_restarts_nothing(checks):
+    """rm and cp, as editors and configuration management do; and cp alone, which empties the file first."""
+    desk = Desk("replaced")
+    desk.write("boost", policy("payments", "boost", 50, "10m"))
+    desk.controller.start()
+    await desk.judged("boost")
+    path, restarted, in_time = desk.path("boost"), [], 0
+    with open(path, "rb") as file:
+        text = file.read()
+    for pause_ms in range(0, 98, 7):
+        before, began = desk.status("boost").get("clock"), time.monotonic()
+        os.unlink(path)
+        await asyncio.sleep(pause_ms / 1000)
+        with open(path, "wb") as file:
+            took_ms = 1000 * (time.monotonic() - began)
+            await asyncio.sleep(0.03)
+            file.write(text)
+        await asyncio.sleep(0.05)
+        in_time += took_ms < 100
+        if took_ms < 100 and desk.status("boost").get("clock") != before:
+            restarted.append(f"{took_ms:.0f} ms")
+    checks.check("rm and cp of a boost's manifest within 100 ms do not restart it", in_time and not restarted,
+                 ", ".join(restarted) or f"{in_time} of 14 were in time")
+    first = desk.status("boost")["clock"]
+    for _ in range(50):
+        with open(path, "wb") as file:
+            file.write(text)
+        await asyncio.sleep(0.002)
+    await asyncio.sleep(0.3)
+    checks.check("... nor does cp fifty times in a row", desk.status("boost").get("clock") == first, "")
+    os.unlink(path)
+    checks.check("rm alone ends it", await until(lambda: not desk.record("boost"), 2), "")
+
+
+CASES = [a_manifest_that_is_replaced_restarts_nothing, a_status_from_the_future_lengthens_nothing, what_one_drops_no_other_adds, without_cpu_the_rate_is_0]

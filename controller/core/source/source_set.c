@@ -19,6 +19,7 @@ struct slot {
 	struct file *owner; /* one of `claim` */
 	uint64_t stamp;	    /* of the last source_set_put() that named it */
 	bool orphan;	    /* is in the set's list of those */
+	int64_t due_ns;	    /* an orphan goes then */
 };
 
 struct file {
@@ -166,8 +167,8 @@ static bool settle(struct slot *entry)
 	return true;
 }
 
-/* `file` defines it no more. */
-static void give_up(struct source_set *set, struct slot *entry, struct file *file)
+/* `file` defines it no more; if nobody else does, it goes at due_ns. */
+static void give_up(struct source_set *set, struct slot *entry, struct file *file, int64_t due_ns)
 {
 	bool owned = entry->owner == file;
 
@@ -177,6 +178,7 @@ static void give_up(struct source_set *set, struct slot *entry, struct file *fil
 			set->events.reread(set->ctx, entry->owner->name);
 		return;
 	}
+	entry->due_ns = due_ns;
 	if (entry->orphan)
 		return;
 	entry->orphan = true;
@@ -194,7 +196,8 @@ static size_t new_entries(const struct source_set *set, const struct manifest *m
 }
 
 /* Claim what the manifest names; what the file named before and does not now is given up. */
-static void claim_all(struct source_set *set, struct file *file, const struct manifest *manifest)
+static void claim_all(struct source_set *set, struct file *file, const struct manifest *manifest,
+		      int64_t due_ns)
 {
 	cleanup(freep) struct slot **old = file->entry;
 	size_t old_nr = file->entry_nr;
@@ -213,11 +216,11 @@ static void claim_all(struct source_set *set, struct file *file, const struct ma
 	}
 	for (size_t i = 0; i < old_nr; i++)
 		if (old[i]->stamp != set->stamp)
-			give_up(set, old[i], file);
+			give_up(set, old[i], file, due_ns);
 }
 
 int source_set_put(struct source_set *set, const char *name, struct manifest *manifest,
-		   struct err *err)
+		   int64_t due_ns, struct err *err)
 {
 	struct file *file = find_file(set, name);
 
@@ -227,7 +230,7 @@ int source_set_put(struct source_set *set, const char *name, struct manifest *ma
 	if (!file)
 		file = add_file(set, name);
 	file->leaving = false;
-	claim_all(set, file, manifest);
+	claim_all(set, file, manifest, due_ns);
 	for (size_t i = 0; i < file->entry_nr; i++) {
 		settle(file->entry[i]);
 		if (file->entry[i]->owner == file)
@@ -255,16 +258,22 @@ void source_set_drop(struct source_set *set, const char *name)
 	if (!file)
 		return;
 	for (size_t i = 0; i < file->entry_nr; i++)
-		give_up(set, file->entry[i], file);
+		give_up(set, file->entry[i], file, INT64_MIN);
 	tdelete(file, &set->files, file_order);
 	file_free(file);
 }
 
-void source_set_sweep(struct source_set *set)
+void source_set_sweep(struct source_set *set, int64_t now_ns)
 {
+	size_t left = 0;
+
 	for (size_t i = 0; i < set->orphan_nr; i++) {
 		struct slot *entry = set->orphan[i];
 
+		if (!entry->claim_nr && entry->due_ns > now_ns) {
+			set->orphan[left++] = entry;
+			continue;
+		}
 		entry->orphan = false;
 		if (entry->claim_nr)
 			continue;
@@ -273,9 +282,20 @@ void source_set_sweep(struct source_set *set)
 		set->entry_nr--;
 		entry_free(entry);
 	}
+	set->orphan_nr = left;
+	if (left)
+		return;
 	free(set->orphan);
 	set->orphan = NULL;
-	set->orphan_nr = 0;
+}
+
+int64_t source_set_next(const struct source_set *set)
+{
+	int64_t next_ns = INT64_MAX;
+
+	for (size_t i = 0; i < set->orphan_nr; i++)
+		next_ns = MIN(next_ns, set->orphan[i]->due_ns);
+	return next_ns;
 }
 
 bool source_set_conflict(const struct source_set *set, const char *name, struct err *ret_why)

@@ -110,6 +110,53 @@ static void an_editor_that_renames_the_old_file_away_deletes_nothing(void **stat
 	assert_int_equal(rig->removed, 0);
 }
 
+/* Create a.yaml, or empty it, and close it with this text only so much later. */
+static void write_slowly(struct source_rig *rig, const char *text, uint64_t ms)
+{
+	cleanup(freep) char *path = rig_path(rig, "a.yaml");
+	FILE *file = fopen(path, "w");
+
+	run_for(rig, ms);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void a_file_that_is_replaced_slowly_deletes_nothing(void **state)
+{
+	struct source_rig *rig = *state;
+
+	rig_write(rig, "a.yaml", policy("a", 10));
+	rig_follow(rig);
+	rig_unlink(rig, "a.yaml");
+	run_for(rig, 60);
+	write_slowly(rig, policy("a", 10), 80);
+	run_for(rig, 250);
+	assert_int_equal(rate_of(rig, "a"), 10);
+	assert_int_equal(rig->removed, 0);
+	rig_unlink(rig, "a.yaml");
+	assert_true(becomes(rig, "a", -1));
+}
+
+static void a_file_that_is_emptied_and_written_deletes_nothing(void **state)
+{
+	struct source_rig *rig = *state;
+	int settled;
+
+	rig_write(rig, "a.yaml", policy("a", 10));
+	rig_follow(rig);
+	rig_write(rig, "a.yaml", policy("a", 10));
+	/* What was closed is read while the next writer has emptied it. */
+	write_slowly(rig, policy("a", 10), 30);
+	run_for(rig, 150);
+	assert_int_equal(rate_of(rig, "a"), 10);
+	assert_int_equal(rig->removed, 0);
+	rig_write(rig, "a.yaml", "");
+	run_for(rig, 30);
+	settled = rig->settled;
+	assert_true(becomes(rig, "a", -1));
+	assert_int_equal(rig->settled, settled + 1);
+}
+
 static void an_editor_that_renames_a_new_file_into_place_is_followed(void **state)
 {
 	struct source_rig *rig = *state;
@@ -316,6 +363,8 @@ int main(void)
 		T(a_file_is_not_read_before_its_writer_closes_it),
 		T(an_editor_that_renames_the_old_file_away_deletes_nothing),
 		T(an_editor_that_renames_a_new_file_into_place_is_followed),
+		T(a_file_that_is_replaced_slowly_deletes_nothing),
+		T(a_file_that_is_emptied_and_written_deletes_nothing),
 		T(a_file_may_be_renamed_and_its_objects_stay),
 		T(an_object_may_move_to_another_file),
 		T(a_bad_file_keeps_its_last_good_state_and_others_go_on),
