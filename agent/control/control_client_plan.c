@@ -10,11 +10,6 @@
 
 /* --- boosts --- */
 
-static int64_t boost_end_ns(const struct plan_boost *boost)
-{
-	return MIN(boost->expires_ns, boost->dead_man_ns);
-}
-
 bool control_look_at_boosts(struct control_client *client)
 {
 	int64_t now_ns = now_boot_ns();
@@ -22,7 +17,7 @@ bool control_look_at_boosts(struct control_client *client)
 
 	client->end_ns = INT64_MAX;
 	for (size_t i = 0; client->plan && i < client->plan->boost_nr; i++) {
-		int64_t end_ns = boost_end_ns(&client->plan->boost[i]);
+		int64_t end_ns = plan_boost_end_ns(&client->plan->boost[i]);
 
 		if (end_ns <= now_ns)
 			continue;

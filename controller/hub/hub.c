@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/core/sorted.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
@@ -23,20 +24,15 @@ void hub_plan_unref(struct hub_plan *plan)
 
 /* --- nodes --- */
 
+static int compare_peer(const void *name, const void *peer)
+{
+	return strcmp(name, (*(struct hub_peer *const *)peer)->name);
+}
+
 /* Where `name` is, or where it would be. */
 static size_t peer_place(const struct hub *hub, const char *name)
 {
-	size_t low = 0, high = hub->peer_nr;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (strcmp(hub->peer[mid]->name, name) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return sorted_place(name, hub->peer, hub->peer_nr, sizeof(struct hub_peer *), compare_peer);
 }
 
 static struct hub_peer *peer_find(const struct hub *hub, const char *name)

@@ -16,19 +16,12 @@ static const struct {
 	uint32_t max_rate_hz, base_hz;
 } bases[] = { { 49, 53 }, { 100, 107 }, { LIMIT_SAMPLE_RATE_HZ, 211 } };
 
-static int64_t boost_end(const struct plan_boost *boost)
-{
-	if (boost->dead_man_ns && boost->dead_man_ns < boost->expires_ns)
-		return boost->dead_man_ns;
-	return boost->expires_ns;
-}
-
 static bool step_lives(const struct plan *plan, const struct plan_step *step, int64_t now_ns)
 {
 	for (size_t i = 0; i < step->boost_nr; i++) {
 		const struct plan_boost *boost = plan_find_boost(plan, step->boost[i]);
 
-		if (!boost || boost_end(boost) <= now_ns)
+		if (!boost || plan_boost_end_ns(boost) <= now_ns)
 			return false;
 	}
 	return true;
@@ -50,7 +43,7 @@ int64_t plan_next_end(const struct plan *plan, int64_t now_ns)
 	int64_t next = INT64_MAX;
 
 	for (size_t i = 0; i < plan->boost_nr; i++) {
-		int64_t end = boost_end(&plan->boost[i]);
+		int64_t end = plan_boost_end_ns(&plan->boost[i]);
 
 		if (end > now_ns && end < next)
 			next = end;

@@ -278,6 +278,11 @@ struct plan_boost *plan_find_boost(const struct plan *plan, const char *id)
 	return find(id, plan->boost, plan->boost_nr, sizeof(*plan->boost));
 }
 
+int64_t plan_boost_end_ns(const struct plan_boost *boost)
+{
+	return boost->dead_man_ns ? MIN(boost->expires_ns, boost->dead_man_ns) : boost->expires_ns;
+}
+
 static bool step_equal(const struct plan_step *a, const struct plan_step *b)
 {
 	if (a->rate_hz != b->rate_hz || a->caps != b->caps || a->boost_nr != b->boost_nr)

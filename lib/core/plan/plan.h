@@ -108,6 +108,9 @@ const struct plan_class *plan_find_class(const struct plan *plan, const char *id
 const struct plan_target *plan_find_target(const struct plan *plan, const char *uid);
 struct plan_boost *plan_find_boost(const struct plan *plan, const char *id);
 
+/* When it ends: the first of its deadline and of its dead-man time, if it has one. */
+int64_t plan_boost_end_ns(const struct plan_boost *boost);
+
 /* An absolute path that stays below its root: no empty, "." or ".." component. */
 bool plan_cgroup_valid(const char *path);
 
