@@ -24,7 +24,8 @@
 #define PROF_CLASS_UNKNOWN 0 /* cgroups that user space has not registered: every tick is taken */
 #define PROF_CLASS_OUTSIDE 1 /* registered, but no container: nothing is taken */
 #define PROF_SLOTS 4096	     /* containers on a node, living and just dead; slot 0 is nobody's */
-#define PROF_CGROUPS 16384
+#define PROF_SLOTS_MAX 16384 /* where more are asked for */
+#define PROF_CGROUPS 16384   /* likewise, four for each container */
 #define PROF_DEPTH_USER 127
 #define PROF_DEPTH_KERNEL 127
 

@@ -12,6 +12,7 @@
  */
 
 #include "lib/core/base.h"
+#include "lib/core/control/control_msg.h"
 #include "lib/core/err.h"
 #include "lib/core/plan/plan.h"
 
@@ -33,7 +34,8 @@ struct control_client_options {
 };
 
 struct control_client_result {
-	bool clamped; /* the local ceiling lowered a rate */
+	bool clamped;			/* the local ceiling lowered a rate */
+	struct control_missing missing; /* what of it the node has no room for */
 };
 
 struct control_client_events {
@@ -50,6 +52,9 @@ must_check int control_client_new(struct uv_loop_s *loop,
 				  struct control_client **ret_client, struct err *err);
 void control_client_close(struct control_client *client, void (*done)(void *ctx), void *ctx);
 void control_client_free(struct control_client *client);
+
+/* What the node has no room for has changed since apply(): the controller is told. */
+void control_client_missing(struct control_client *client, const struct control_missing *missing);
 
 /* The node's name as the controller told it; before, the CN of our certificate. */
 const char *control_client_node(const struct control_client *client);

@@ -37,8 +37,10 @@ int control_apply(struct control_client *client, const struct plan *plan, struct
 	struct control_client_result result = { 0 };
 	int r = client->events.apply(client->ctx, plan, &result, err);
 
-	if (r == 0)
+	if (r == 0) {
 		client->clamped = result.clamped;
+		client->missing = result.missing;
+	}
 	return r;
 }
 
@@ -71,6 +73,7 @@ void control_answer_init(const struct control_client *client, struct control_app
 		.epoch = client->fsm.session,
 		.result = client->clamped ? CONTROL_PARTIAL : CONTROL_OK,
 		.max_rate_hz = client->options.max_rate_hz,
+		.missing = client->missing,
 	};
 	memcpy(answer->have, client->fsm.have, sizeof(answer->have));
 }
@@ -93,6 +96,20 @@ static void answer(struct control_client *client, const struct control_head *hea
 	metrics_count(client->options.metrics, "rubato_agent_control_answers_total",
 		      "Answers to plans, by reason of refusal; applied = in force.", "result",
 		      reason ? control_reason_name(reason) : "applied");
+	client->answer_due = true;
+	control_want_write(client);
+}
+
+void control_client_missing(struct control_client *client, const struct control_missing *missing)
+{
+	if (control_missing_equal(&client->missing, missing))
+		return;
+	client->missing = *missing;
+	if (!client->answer_due)
+		control_answer_init(client, &client->answer);
+	client->answer.missing = *missing;
+	if (!client->in_session)
+		return;
 	client->answer_due = true;
 	control_want_write(client);
 }

@@ -42,6 +42,7 @@ struct control_client {
 	int64_t end_ns;	   /* when the next of them ends; INT64_MAX = none runs */
 	bool again;	   /* the end of a boost could not be applied: retry at end_ns */
 	bool clamped;
+	struct control_missing missing;
 	bool dirty; /* not on disk yet */
 
 	/* The connection. */

@@ -241,7 +241,8 @@ static int open_sink(struct agent *agent, struct err *err)
 static int open_sampler(struct agent *agent, struct err *err)
 {
 	const struct sampler_options options = { .v1 = agent->mount.v1,
-						 .slots = agent->settings->max_containers + 1 };
+						 .slots = agent->settings->max_containers + 1,
+						 .cgroups = agent->ceiling.cgroups };
 	const struct sampler_events events = { .cgroup_made = on_cgroup_made,
 					       .cgroup_gone = on_cgroup_gone,
 					       .process_seen = on_process_seen,
@@ -275,7 +276,9 @@ static void make_parts(struct agent *agent)
 	int64_t hold_ns = agent->settings->controller ? COLLECT_HOLD_NS : 0;
 
 	agent->ceiling = (struct ceiling){ .max_rate_hz = agent->settings->max_sample_rate_hz,
-					   .caps = CAPS_ALL };
+					   .caps = CAPS_ALL,
+					   .cgroups = MAX(4 * (agent->settings->max_containers + 1),
+							  PROF_CGROUPS) };
 	agent->cgroups = cgroups_new(agent->settings->max_containers + 1);
 	agent->collect = collect_new(agent->cgroups, &events, agent, hold_ns, now_boot_ns());
 	agent->symbolizer = symbolizer_new(&options);

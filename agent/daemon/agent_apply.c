@@ -99,6 +99,21 @@ static void want_free(struct want *want)
 	free(want);
 }
 
+/* Containers come and go; it is said again when what has no room is another. */
+static void tell_missing(struct agent *agent)
+{
+	struct control_missing missing;
+
+	if (!agent->client)
+		return;
+	resolve_missing(agent->want, agent->cgroups, &missing);
+	if (missing.cgroups && !agent->missing_told)
+		log_warn("not all containers have room: raise --max-containers",
+			 LOG_UINT("cgroups", missing.cgroups));
+	agent->missing_told = missing.cgroups > 0;
+	control_client_missing(agent->client, &missing);
+}
+
 int agent_refresh(struct agent *agent, struct err *err)
 {
 	struct want *want = xmalloc(sizeof(*want));
@@ -120,6 +135,7 @@ int agent_refresh(struct agent *agent, struct err *err)
 	agent->sampling = true;
 	want_free(agent->want);
 	agent->want = want;
+	tell_missing(agent);
 	now_ns = now_boot_ns();
 	collect_rates(agent, now_ns, &changes);
 	if (changes.containers > 0)
@@ -180,6 +196,7 @@ int agent_apply_plan(void *ctx, const struct plan *plan, struct control_client_r
 		return r;
 	}
 	result->clamped = is_clamped(agent->want);
+	resolve_missing(agent->want, agent->cgroups, &result->missing);
 	metric_set(agent->count.plan_applied, (double)now_wall_ns() / NSEC_PER_SEC);
 	if (plan != before)
 		log_info("plan applied", LOG_UINT("classes", plan->cls_nr),

@@ -61,6 +61,7 @@ struct agent {
 	const struct plan *plan; /* borrowed from the client; NULL before the first */
 	struct want *want;	 /* in force; NULL before the first */
 	bool sampling, stopping;
+	bool missing_told; /* the log says that not all containers have room */
 
 	/* Cgroups came or went, and the rows are not yet so. */
 	bool stale;

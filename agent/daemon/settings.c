@@ -59,7 +59,7 @@ static void fill_table(struct settings *s, struct option_def def[TABLE_NR])
 		{ "window", OPTION_DURATION, &s->window_ns, .fallback = "10s", .min = NSEC_PER_SEC,
 		  .max = 600 * NSEC_PER_SEC, .help = "how long one profile is" },
 		{ "max-containers", OPTION_U32, &s->max_containers, .fallback = "4095",
-		  .min = SLOTS_MIN, .max = PROF_SLOTS - 1, .arg = "NR",
+		  .min = SLOTS_MIN, .max = PROF_SLOTS_MAX - 1, .arg = "NR",
 		  .help = "containers with a clock of their own, living and just dead" },
 		{ "cgroup-root", OPTION_TEXT, &s->cgroup_root, .arg = "DIR",
 		  .help = "the host's cgroup tree; found in mountinfo when not given" },

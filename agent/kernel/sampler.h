@@ -32,6 +32,7 @@ struct sampler;
 struct sampler_options {
 	bool v1;	     /* no cgroup2 hierarchy: take the id from the v1 memory controller */
 	uint32_t slots;	     /* containers; 0 = PROF_SLOTS */
+	uint32_t cgroups;    /* 0 = PROF_CGROUPS */
 	uint32_t rows;	     /* distinct stacks of a window; 0 = by the number of CPUs */
 	uint32_t ring_bytes; /* for what finds these full: a power of two of pages; 0 likewise */
 };

@@ -161,6 +161,8 @@ static void size_maps(struct sampler *s, const struct sampler_options *options)
 							      ? options->ring_bytes
 							      : ring_bytes(s->possible_cpus));
 	skel->rodata->prof_slots = options->slots ? options->slots : PROF_SLOTS;
+	if (options->cgroups)
+		bpf_map__set_max_entries(skel->maps.cgroups, options->cgroups);
 	bpf_map__set_max_entries(skel->maps.states,
 				 skel->rodata->prof_slots * (uint32_t)s->possible_cpus);
 }

@@ -31,11 +31,14 @@ static struct prof_class class_row(const struct want_class *want)
 	return row;
 }
 
-static int map_rows_from_want(const struct want *want, struct map_rows *rows, struct err *err)
+static int map_rows_from_want(const struct sampler *s, const struct want *want,
+			      struct map_rows *rows, struct err *err)
 {
-	if (want->cgroup_nr > PROF_CGROUPS)
-		return err_set(err, -E2BIG, "%zu cgroups on this node; %d can be told apart",
-			       want->cgroup_nr, PROF_CGROUPS);
+	uint32_t room = bpf_map__max_entries(s->skel->maps.cgroups);
+
+	if (want->cgroup_nr > room)
+		return err_set(err, -E2BIG, "%zu cgroups on this node; %u can be told apart",
+			       want->cgroup_nr, room);
 	assert(want->base_hz > 0 && want->cls_nr <= PROF_CLASSES);
 	*rows = (struct map_rows){ .base_hz = want->base_hz, .cgroup_nr = want->cgroup_nr };
 	for (size_t i = 0; i < want->cls_nr; i++)
@@ -193,7 +196,7 @@ int sampler_apply(struct sampler *s, const struct want *want, struct err *err)
 {
 	static const struct map_rows none;
 	struct map_rows rows = { 0 };
-	int r = map_rows_from_want(want, &rows, err);
+	int r = map_rows_from_want(s, want, &rows, err);
 
 	if (r < 0)
 		return r;

@@ -66,6 +66,7 @@ static void peer_free(struct hub_peer *peer)
 	hub_plan_unref(peer->wanted);
 	hub_plan_unref(peer->flight);
 	hub_plan_unref(peer->have);
+	free(peer->missing);
 	free(peer->name);
 	free(peer);
 }
@@ -120,7 +121,8 @@ static void on_timer(uv_timer_t *timer)
 static bool has_news(const struct hub_peer *peer, enum hub_state state)
 {
 	return state != peer->told_state || strcmp(peer->told_have, peer->fsm.have) != 0 ||
-	       peer->clamped != peer->told_clamped || peer->max_rate_hz != peer->told_rate_hz;
+	       peer->clamped != peer->told_clamped || peer->max_rate_hz != peer->told_rate_hz ||
+	       peer->missing_news;
 }
 
 static void tell(struct hub_peer *peer, int64_t now_ns)
@@ -134,6 +136,7 @@ static void tell(struct hub_peer *peer, int64_t now_ns)
 	memcpy(peer->told_have, peer->fsm.have, sizeof(peer->told_have));
 	peer->told_clamped = peer->clamped;
 	peer->told_rate_hz = peer->max_rate_hz;
+	peer->missing_news = false;
 	if (hub->events.node_changed)
 		hub->events.node_changed(hub->ctx, peer->name);
 }
@@ -224,6 +227,7 @@ bool hub_node_get(const struct hub *hub, const char *node, struct hub_node *ret_
 		.applied_seq = peer->fsm.have_seq,
 		.clamped = peer->clamped,
 		.max_rate_hz = peer->max_rate_hz,
+		.missing = peer->missing,
 	};
 	return true;
 }

@@ -8,6 +8,21 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 
+/* An agent says it with each answer and report, of the plan that it has then. */
+static void take_missing(struct hub_peer *peer, const struct control_missing *missing)
+{
+	struct control_missing *now = NULL;
+
+	if (missing->cgroups) {
+		now = xmalloc(sizeof(*now));
+		*now = *missing;
+	}
+	peer->missing_news |=
+		!now != !peer->missing || (now && !control_missing_equal(now, peer->missing));
+	free(peer->missing);
+	peer->missing = now;
+}
+
 static void on_answer(struct hub_peer *peer, const struct control_applied *applied)
 {
 	struct hub *hub = peer->hub;
@@ -71,6 +86,8 @@ int hub_conn_status(struct hub_conn *conn, const struct opamp_from_agent *msg, s
 	else if (memcmp(conn->uid, msg->uid, sizeof(msg->uid)) != 0)
 		return err_set(err, -EPROTO, "instance_uid changed within a connection");
 	hub_fsm_message(fsm);
+	if (strcmp(msg->custom.type, CONTROL_APPLIED) == 0)
+		take_missing(conn->peer, &applied.missing);
 	if (is_hello || !msg->has_status)
 		return 0;
 	if (msg->status == OPAMP_APPLYING)

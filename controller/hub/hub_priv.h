@@ -60,6 +60,8 @@ struct hub_peer {
 	char error[CONTROL_ERROR_BYTES];
 	bool clamped;
 	uint32_t max_rate_hz;
+	struct control_missing *missing; /* NULL = nothing */
+	bool missing_news;		 /* the owner was not told yet */
 	int64_t sent_ns;
 	/* As last told to the owner. */
 	enum hub_state told_state;

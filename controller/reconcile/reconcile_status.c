@@ -80,6 +80,12 @@ static void count_agents_of(const struct reconcile *reconcile, const struct trac
 		if (state.state == HUB_PENDING && state.applied_seq >= seq)
 			state.state = HUB_APPLIED;
 		status_agents_add(agents, node, state.state, state.error);
+		if (state.state != HUB_APPLIED)
+			continue;
+		if (control_missing_has(state.missing, item->ns))
+			status_agents_incomplete(agents, node);
+		if (state.clamped)
+			status_agents_ceiling(agents, node, state.max_rate_hz);
 	}
 }
 

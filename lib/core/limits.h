@@ -23,20 +23,20 @@
 #define LIMIT_BOOST_NS_MIN (10LL * 1000000000LL)
 #define LIMIT_BOOST_NS_MAX (24LL * 3600 * 1000000000LL)
 
-#define LIMIT_PLAN_CLASSES 1021	      /* three of 1024 rows of the BPF map are ours */
+#define LIMIT_PLAN_CLASSES 1021	      /* twice as many fit the BPF map */
 #define LIMIT_PLAN_STEPS 16	      /* steps of one class: boosts that end one after the other */
-#define LIMIT_PLAN_TARGETS 1024	      /* pods on one node */
+#define LIMIT_PLAN_TARGETS 2048	      /* pods on one node */
 #define LIMIT_PLAN_CONTAINERS 64      /* containers of one pod */
 #define LIMIT_PLAN_LABELS 16	      /* pod labels passed on by allow-list */
 #define LIMIT_PLAN_BOOSTS 1024	      /* boosts of one plan, and names in one step */
 #define LIMIT_PLAN_ID_BYTES 512	      /* a class id or a boost id: "NS/NAME@GENERATION.START" */
 #define LIMIT_PLAN_LABEL_BYTES 317    /* a label key: DNS prefix, "/", 63 */
 #define LIMIT_PLAN_CGROUP_BYTES 4095  /* a cgroup path */
-#define LIMIT_PLAN_BYTES (512 * 1024) /* a full plan as JSON */
+#define LIMIT_PLAN_BYTES (2048 << 10) /* a full plan as JSON */
 #define LIMIT_DELTA_BYTES (8 * 1024)  /* a larger delta is sent as a full plan */
 #define LIMIT_CONTROL_RX_CONTROLLER (256 * 1024) /* a message from an agent */
 #define LIMIT_CONTROL_RX_PENDING (64 * 1024)	 /* the first one, while its token is reviewed */
-#define LIMIT_CONTROL_RX_AGENT (1024 * 1024)	 /* a message from the controller */
+#define LIMIT_CONTROL_RX_AGENT (2112 * 1024)	 /* a message from the controller */
 
 #define LIMIT_KUBE_OBJECT_BYTES                                                                    \
 	(4UL * 1024 * 1024)	   /* one object of the Kubernetes API, one event of a watch */

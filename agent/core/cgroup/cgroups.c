@@ -368,6 +368,11 @@ uint64_t cgroups_slots_missing(const struct cgroups *cgroups)
 	return cgroups->slotless;
 }
 
+bool cgroups_full(const struct cgroups *cgroups)
+{
+	return cgroups->living_nr >= CGROUPS_LIVING_MAX;
+}
+
 uint64_t cgroups_refused(const struct cgroups *cgroups)
 {
 	return cgroups->refused;

@@ -63,6 +63,8 @@ size_t cgroups_container_nr(const struct cgroups *cgroups);
 
 /* Living containers that have no slot because all are taken. */
 uint64_t cgroups_slots_missing(const struct cgroups *cgroups);
+/* There are as many living ones as may be: others are refused. */
+bool cgroups_full(const struct cgroups *cgroups);
 /* Directories refused since the start: too many, or too long a path. */
 uint64_t cgroups_refused(const struct cgroups *cgroups);
 

@@ -25,6 +25,7 @@ struct want {
 	size_t cls_nr;		    /* rows in use are below this */
 	struct want_cgroup *cgroup; /* sorted by id */
 	size_t cgroup_nr;
+	bool full;	  /* there is room for no more cgroups */
 	uint32_t base_hz; /* 53, 107 or 211: the prime above the highest rate in use */
 };
 

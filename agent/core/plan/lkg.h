@@ -13,7 +13,7 @@
 #include "lib/core/err.h"
 #include "lib/core/plan/plan.h"
 
-#define LKG_BYTES_MAX (1024 * 1024)
+#define LKG_BYTES_MAX (3 * 1024 * 1024)
 #define LKG_BOOT_ID_BYTES 40
 
 struct lkg_now {

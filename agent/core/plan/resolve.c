@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/core/plan/resolve.h"
 
+#include "lib/core/control/control_msg.h"
 #include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
+#include "lib/core/sorted.h"
 
 #include <assert.h>
 #include <string.h>
@@ -200,9 +202,9 @@ static int compare_cgroup(const void *a, const void *b)
 }
 
 static void add_cgroups(const struct plan *plan, const struct cgroups *cgroups,
-			const struct class_rows *rows, bool outside, struct want *want)
+			const struct class_rows *rows, bool outside, size_t room, struct want *want)
 {
-	for (size_t i = 0; i < cgroups_nr(cgroups) && want->cgroup_nr < PROF_CGROUPS; i++) {
+	for (size_t i = 0; i < cgroups_nr(cgroups) && want->cgroup_nr < room; i++) {
 		const struct cgroup *cgroup = cgroups_at(cgroups, i);
 		struct want_cgroup *row = &want->cgroup[want->cgroup_nr];
 
@@ -221,18 +223,55 @@ void resolve(const struct plan *plan, const struct cgroups *cgroups, const struc
 	static const struct plan none;
 	const struct plan *known = plan ? plan : &none;
 	struct class_rows rows = { .row = xcalloc(known->cls_nr, sizeof(*rows.row)) };
+	size_t room = ceiling->cgroups ? ceiling->cgroups : PROF_CGROUPS;
 
 	memset(ret_want, 0, sizeof(*ret_want));
 	ret_want->cls[PROF_CLASS_OUTSIDE].used = true;
 	fill_rows(known, ceiling, prev, now_ns, ret_want, &rows);
 	ret_want->base_hz = base_for(ret_want);
-	ret_want->cgroup =
-		xcalloc(MIN(cgroups_nr(cgroups), PROF_CGROUPS), sizeof(*ret_want->cgroup));
+	ret_want->cgroup = xcalloc(MIN(cgroups_nr(cgroups), room), sizeof(*ret_want->cgroup));
 	/* The map has room for so many; containers come first. */
-	add_cgroups(known, cgroups, &rows, false, ret_want);
-	add_cgroups(known, cgroups, &rows, true, ret_want);
+	add_cgroups(known, cgroups, &rows, false, room, ret_want);
+	add_cgroups(known, cgroups, &rows, true, room, ret_want);
+	ret_want->full = ret_want->cgroup_nr == room;
 	if (ret_want->cgroup_nr > 0)
 		qsort(ret_want->cgroup, ret_want->cgroup_nr, sizeof(*ret_want->cgroup),
 		      compare_cgroup);
 	free(rows.row);
+}
+
+/* --- what did not fit --- */
+
+static bool holds(const struct want *want, const struct cgroup *cgroup)
+{
+	const struct want_cgroup key = { .id = cgroup->id };
+
+	return cgroup->container->slot &&
+	       sorted_find(&key, want->cgroup, want->cgroup_nr, sizeof(key), compare_cgroup);
+}
+
+static void note_missing(struct control_missing *missing, const struct container *container)
+{
+	missing->cgroups++;
+	if (!container->ns || control_missing_has(missing, container->ns))
+		return;
+	if (missing->ns_nr == CONTROL_MISSING_NAMESPACES)
+		missing->more = true;
+	else
+		memcpy(missing->ns[missing->ns_nr++], container->ns, strlen(container->ns) + 1);
+}
+
+void resolve_missing(const struct want *want, const struct cgroups *cgroups,
+		     struct control_missing *ret_missing)
+{
+	*ret_missing = (struct control_missing){ .more = cgroups_full(cgroups) };
+	ret_missing->cgroups = ret_missing->more;
+	if (!want->full && !cgroups_slots_missing(cgroups))
+		return;
+	for (size_t i = 0; i < cgroups_nr(cgroups); i++) {
+		const struct cgroup *cgroup = cgroups_at(cgroups, i);
+
+		if (!cgroup->gone_ns && cgroup->container && !holds(want, cgroup))
+			note_missing(ret_missing, cgroup->container);
+	}
 }

@@ -12,6 +12,7 @@
 struct ceiling {
 	uint32_t max_rate_hz; /* <= LIMIT_SAMPLE_RATE_HZ */
 	uint32_t caps;	      /* allowed capabilities */
+	uint32_t cgroups;     /* that the map has room for; 0 = PROF_CGROUPS */
 };
 
 /* The step of `cls` in force at now_ns (CLOCK_BOOTTIME): the first all of whose boosts live. */
@@ -27,5 +28,11 @@ int64_t plan_next_end(const struct plan *plan, int64_t now_ns);
  * ret_want is overwritten, not released; it is large, so it lives on the heap. */
 void resolve(const struct plan *plan, const struct cgroups *cgroups, const struct ceiling *ceiling,
 	     const struct want *prev, int64_t now_ns, struct want *ret_want);
+
+/* The living containers that `want` does not hold as `cgroups` has them: those without a slot, or with a cgroup for which
+ * there was no room.  When cgroups themselves were refused, they may be anybody's. */
+struct control_missing;
+void resolve_missing(const struct want *want, const struct cgroups *cgroups,
+		     struct control_missing *ret_missing);
 
 #endif

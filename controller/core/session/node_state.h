@@ -5,6 +5,7 @@
 /* How a node's agent stands to the plan that is wanted of it. */
 
 #include "lib/core/base.h"
+#include "lib/core/control/control_msg.h"
 
 enum hub_state {
 	HUB_ABSENT,  /* no agent of that node is connected */
@@ -22,6 +23,7 @@ struct hub_node {
 	const char *error;    /* "" = none */
 	bool clamped;	      /* by the agent's own ceiling */
 	uint32_t max_rate_hz; /* that ceiling, as the agent last reported; 0 = not said */
+	const struct control_missing *missing; /* what the node has no room for; NULL = nothing */
 };
 
 #endif

@@ -24,27 +24,13 @@ struct builder {
 	int64_t generation, now_wall_s;
 };
 
-void status_agents_add(struct status_agents *agents, const char *node, enum hub_state state,
-		       const char *why)
+/* The agents have the last word. */
+static uint32_t rate_in_force(const struct status_input *input)
 {
-	switch (state) {
-	case HUB_ABSENT:
-		agents->absent++;
-		break;
-	case HUB_PENDING:
-		agents->pending++;
-		break;
-	case HUB_APPLIED:
-		agents->applied++;
-		break;
-	case HUB_FAILED:
-		agents->failed++;
-		if (agents->failed_node && strcmp(agents->failed_node, node) <= 0)
-			break;
-		agents->failed_node = node;
-		agents->failed_why = why;
-		break;
-	}
+	const struct status_agents *agents = input->agents;
+
+	return agents->ceiling_node ? MIN(agents->ceiling_hz, input->summary->rate_hz)
+				    : input->summary->rate_hz;
 }
 
 /* --- conditions --- */
@@ -162,6 +148,13 @@ static struct verdict programmed(const struct status_input *input, enum phase ph
 			 agents->failed_why ? agents->failed_why : "no reason");
 		return (struct verdict){ false, "Failed", message };
 	}
+	if (agents->incomplete) {
+		snprintf(message, MESSAGE_MAX,
+			 "The agent on node %.253s has no room for all containers of this "
+			 "namespace.",
+			 agents->incomplete_node);
+		return (struct verdict){ false, "Incomplete", message };
+	}
 	if (agents->absent)
 		return (struct verdict){ false, "Disconnected",
 					 "No agent is connected on a node that runs such pods." };
@@ -205,6 +198,11 @@ static struct verdict clamped(const struct status_input *input, enum phase phase
 		if (!(cap & summary->caps_lost))
 			continue;
 		snprintf(text, sizeof(text), "%s is not allowed", capability_name(cap));
+		len = add_text(message, len, text);
+	}
+	if (phase == PHASE_RUNNING && rate_in_force(input) < summary->rate_hz) {
+		snprintf(text, sizeof(text), "%u Hz lowered to %u Hz by the agent on node %.80s",
+			 summary->rate_hz, rate_in_force(input), input->agents->ceiling_node);
 		len = add_text(message, len, text);
 	}
 	if (input->duration_clamped_by) {
@@ -275,14 +273,14 @@ static void add_numbers(const struct status_input *input, json_t *status)
 		clock_to_status(input->clock, status);
 	if (summary->pods)
 		json_object_set_new(status, "effectiveSampleRateHz",
-				    json_integer(summary->rate_hz));
+				    json_integer(rate_in_force(input)));
 	json_object_set_new(status, "targets",
 			    json_pack("{s:I, s:I}", "pods", (json_int_t)summary->pods, "nodes",
 				      (json_int_t)summary->nodes));
 	json_object_set_new(status, "agents",
 			    json_pack("{s:I, s:I, s:I}", "desired", (json_int_t)desired, "applied",
-				      (json_int_t)agents->applied, "failed",
-				      (json_int_t)agents->failed));
+				      (json_int_t)(agents->applied - agents->incomplete), "failed",
+				      (json_int_t)(agents->failed + agents->incomplete)));
 }
 
 static json_t *start(struct builder *builder, int64_t generation, const json_t *previous,

@@ -13,7 +13,7 @@
  *	Accepted	True Valid | False Invalid
  *	Programmed	True Confirmed: every node that runs a pod it selects has confirmed what the plan of now says of its
  *			namespace.
- *			False Pending: some have not yet | Failed: one refused | Disconnected: no agent there | NotStored: the
+ *			False Pending: some have not yet | Failed: one refused | Incomplete: one has no room for all containers | Disconnected: no agent there | NotStored: the
  *			boost's deadline is not stored yet | NoTargets: it selects no running pod | Expired: the boost is
  *			over | Deleting
  *			Without targets it is False, so that `kubectl wait --for=condition=Programmed` does not call a typo in
@@ -36,20 +36,11 @@
 #include "controller/core/compile/summary.h"
 #include "controller/core/object/clock.h"
 #include "controller/core/object/model.h"
-#include "controller/core/session/node_state.h"
+#include "controller/core/status/status_agents.h"
 #include "controller/core/status/status_read.h"
 #include "lib/core/base.h"
 
 #include <jansson.h>
-
-/* States of the nodes that the policy selects pods on, counted by hub_state. */
-struct status_agents {
-	size_t absent, pending, applied, failed;
-	const char *failed_node, *failed_why; /* the first by name; NULL = none */
-};
-
-void status_agents_add(struct status_agents *agents, const char *node, enum hub_state state,
-		       const char *why);
 
 struct status_input {
 	const struct object *object;	      /* ProfilingPolicy or ClusterProfilingPolicy */

@@ -94,6 +94,37 @@ char *control_session_pack(const struct control_session *session)
 	return dump(json);
 }
 
+bool control_missing_has(const struct control_missing *missing, const char *ns)
+{
+	if (!missing || !missing->cgroups)
+		return false;
+	for (size_t i = 0; i < missing->ns_nr; i++)
+		if (strcmp(missing->ns[i], ns) == 0)
+			return true;
+	return missing->more;
+}
+
+bool control_missing_equal(const struct control_missing *a, const struct control_missing *b)
+{
+	bool equal = a->cgroups == b->cgroups && a->ns_nr == b->ns_nr && a->more == b->more;
+
+	for (size_t i = 0; equal && i < a->ns_nr; i++)
+		equal = strcmp(a->ns[i], b->ns[i]) == 0;
+	return equal;
+}
+
+static json_t *missing_to_json(const struct control_missing *missing)
+{
+	json_t *json = json_must(json_object()), *list = json_must(json_array());
+
+	set(json, "cgroups", json_integer((json_int_t)missing->cgroups));
+	for (size_t i = 0; i < missing->ns_nr; i++)
+		json_array_append_new(list, json_must(json_string(missing->ns[i])));
+	set(json, "namespaces", list);
+	set(json, "more", json_boolean(missing->more));
+	return json;
+}
+
 char *control_applied_pack(const struct control_applied *applied)
 {
 	json_t *json = json_must(json_object());
@@ -108,6 +139,8 @@ char *control_applied_pack(const struct control_applied *applied)
 		set(json, "reason", json_string(reason_name[applied->reason]));
 	if (applied->error[0])
 		set(json, "errors", json_pack("[s]", applied->error));
+	if (applied->missing.cgroups)
+		set(json, "missing", missing_to_json(&applied->missing));
 	return dump(json);
 }
 
@@ -228,6 +261,33 @@ static void get_error(const json_t *json, char *room, size_t size)
 	snprintf(room, size, "%.*s", (int)len, len ? text : "");
 }
 
+/* An optional member.  More namespaces than we keep, or what is no name, is "more". */
+static int get_missing(const json_t *json, struct control_missing *ret, struct err *err)
+{
+	const json_t *missing = json_object_get(json, "missing"), *list, *name;
+	int64_t nr;
+	size_t i;
+
+	if (!missing)
+		return 0;
+	if (!json_is_object(missing) ||
+	    json_get_int(missing, "cgroups", 1, INT64_MAX, &nr, err) < 0)
+		return err_set(err, -EPROTO, "missing: no number of cgroups");
+	ret->cgroups = (uint64_t)nr;
+	ret->more = json_is_true(json_object_get(missing, "more"));
+	list = json_object_get(missing, "namespaces");
+	json_array_foreach(list, i, name)
+	{
+		size_t len = json_string_length(name);
+
+		if (ret->ns_nr == CONTROL_MISSING_NAMESPACES || len == 0 || len > LIMIT_NAME_BYTES)
+			ret->more = true;
+		else
+			memcpy(ret->ns[ret->ns_nr++], json_string_value(name), len + 1);
+	}
+	return 0;
+}
+
 int control_applied_unpack(const char *body, size_t len, struct control_applied *ret,
 			   struct err *err)
 {
@@ -243,7 +303,8 @@ int control_applied_unpack(const char *body, size_t len, struct control_applied 
 	    get_hash(json, "hash", applied.hash, err) < 0 ||
 	    get_hash(json, "have", applied.have, err) < 0 ||
 	    json_get_int(json, "max_rate_hz", 0, UINT32_MAX, &rate, err) < 0 ||
-	    json_get_name(json, "result", 16, &result, err) < 0)
+	    json_get_name(json, "result", 16, &result, err) < 0 ||
+	    get_missing(json, &applied.missing, err) < 0)
 		return err_wrap(err, -EPROTO, CONTROL_APPLIED);
 	/* What we do not know is no success. */
 	r = index_of(result_name, ARRAY_SIZE(result_name), result);

@@ -78,6 +78,19 @@ enum control_reason {
 };
 const char *control_reason_name(enum control_reason reason);
 
+/* What of the plan in force the node has no room for: those are not sampled, or not by their class. */
+#define CONTROL_MISSING_NAMESPACES 16
+struct control_missing {
+	uint64_t cgroups; /* 0 = nothing is missing */
+	char ns[CONTROL_MISSING_NAMESPACES][LIMIT_NAME_BYTES + 1];
+	size_t ns_nr;
+	bool more; /* of other namespaces too; which is not said */
+};
+
+/* Whether containers of this namespace may be missing.  `missing` may be NULL: nothing is. */
+bool control_missing_has(const struct control_missing *missing, const char *ns);
+bool control_missing_equal(const struct control_missing *a, const struct control_missing *b);
+
 struct control_applied {
 	struct control_epoch epoch;
 	int64_t gen;		  /* of the plan that is answered; 0 = a report, not an answer */
@@ -87,6 +100,7 @@ struct control_applied {
 	enum control_reason reason;
 	char error[CONTROL_ERROR_BYTES];
 	uint32_t max_rate_hz; /* the agent's own ceiling */
+	struct control_missing missing;
 };
 
 /* To a body: NUL-terminated, owned by the caller.  `now_ns` is the clock of the plan's deadlines. */

@@ -36,6 +36,7 @@ struct rig {
 	unsigned applied;
 	int refuse; /* apply() returns this */
 	bool clamp;
+	struct control_missing missing; /* what the node has no room for */
 	bool connected;
 	unsigned sessions, losses;
 	uint32_t rate_hz; /* of class "pay", in force at the last apply() */
@@ -78,6 +79,7 @@ static inline int rig_apply(void *ctx, const struct plan *plan,
 	rig->target_nr = plan->target_nr;
 	plan_hash(plan, rig->hash);
 	result->clamped = rig->clamp;
+	result->missing = rig->missing;
 	return 0;
 }
 

@@ -128,6 +128,39 @@ static void a_clamped_plan_counts_as_applied_and_says_so(void **state)
 	assert_true(node.clamped);
 }
 
+static bool has_missing(struct rig *r)
+{
+	struct hub_node node;
+
+	return hub_node_get(r->hub, NODE, &node) && node.missing;
+}
+
+static bool has_nothing_missing(struct rig *r)
+{
+	return !has_missing(r);
+}
+
+static void what_a_node_has_no_room_for_is_told_with_the_answer_and_when_it_changes(void **state)
+{
+	struct control_missing missing = { .cgroups = 3, .ns = { "pay" }, .ns_nr = 1 };
+	struct hub_node node;
+
+	(void)state;
+	rig.missing = missing;
+	join();
+	settle(rig_plan(100, 1));
+	assert_true(hub_node_get(rig.hub, NODE, &node));
+	assert_int_equal(node.state, HUB_APPLIED);
+	assert_true(control_missing_has(node.missing, "pay"));
+	assert_false(control_missing_has(node.missing, "shop"));
+	control_client_missing(rig.client, &(struct control_missing){ 0 });
+	assert_true(rig_until(&rig, has_nothing_missing, 1000));
+	control_client_missing(rig.client, &missing);
+	assert_true(rig_until(&rig, has_missing, 1000));
+	assert_true(hub_node_get(rig.hub, NODE, &node));
+	assert_int_equal(node.state, HUB_APPLIED);
+}
+
 static bool is_at_base_rate(struct rig *r)
 {
 	return r->rate_hz == 19;
@@ -321,6 +354,7 @@ int main(void)
 		TEST(of_several_plans_only_the_last_is_sent),
 		TEST(a_refused_plan_keeps_the_last_good_one_and_is_not_sent_again),
 		TEST(a_clamped_plan_counts_as_applied_and_says_so),
+		TEST(what_a_node_has_no_room_for_is_told_with_the_answer_and_when_it_changes),
 		TEST(a_boost_ends_by_itself_at_its_deadline),
 		TEST(a_boost_without_a_controller_ends_at_its_dead_man_time),
 		TEST(a_boost_lives_as_long_as_its_controller_says_so),

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "agent/core/plan/resolve.h"
+#include "lib/core/control/control_msg.h"
 #include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
 #include "tests/unit/agent/plans.h"
@@ -303,6 +304,40 @@ static void as_many_classes_as_a_plan_may_have_find_room_twice_over(void **state
 	cgroups_free(cgroups);
 }
 
+static void what_has_no_room_is_told_with_its_namespace(void **state)
+{
+	struct cgroups *cgroups = cgroups_new(2);
+	struct plan plan = plan_of(BOOSTED, 0);
+	struct control_missing missing;
+	struct want *want;
+
+	(void)state;
+	cgroups_bind(cgroups, &plan);
+	cgroups_add(cgroups, 1, POD_A);
+	want = want_new(&plan, cgroups, &high, NULL, 0);
+	resolve_missing(want, cgroups, &missing);
+	assert_int_equal(missing.cgroups, 0);
+	want_free(want);
+	/* Another pod finds no slot, and nobody knows its namespace; then one below ours finds no row. */
+	cgroups_add(cgroups, 2, "/kubepods/podbbbbbbbb-0000-0000-0000-000000000001");
+	want = want_new(&plan, cgroups, &high, NULL, 0);
+	resolve_missing(want, cgroups, &missing);
+	assert_int_equal(missing.cgroups, 1);
+	assert_false(control_missing_has(&missing, "shop"));
+	want_free(want);
+	cgroups_add(cgroups, 3, POD_A "/inner");
+	want = want_new(&plan, cgroups,
+			&(struct ceiling){ .max_rate_hz = 200, .caps = CAPS_ALL, .cgroups = 2 },
+			NULL, 0);
+	resolve_missing(want, cgroups, &missing);
+	assert_int_equal(missing.cgroups, 2);
+	assert_true(control_missing_has(&missing, "shop"));
+	assert_false(missing.more);
+	want_free(want);
+	plan_release(&plan);
+	cgroups_free(cgroups);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +349,7 @@ int main(void)
 		cmocka_unit_test(the_base_is_the_prime_above_the_highest_rate),
 		cmocka_unit_test(
 			over_random_plans_no_rate_is_above_the_ceiling_boosts_end_and_rows_stay),
+		cmocka_unit_test(what_has_no_room_is_told_with_its_namespace),
 		cmocka_unit_test(as_many_classes_as_a_plan_may_have_find_room_twice_over),
 	};
 

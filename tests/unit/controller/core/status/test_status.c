@@ -117,6 +117,48 @@ static void programmed_waits_for_every_agent(void **state)
 	object_free(f.object);
 }
 
+static void a_node_without_room_is_named_and_not_confirmed(void **state)
+{
+	static const char *const node[] = { "n3", "n2", "n1" };
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	f.agents = (struct status_agents){ 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(node); i++)
+		status_agents_add(&f.agents, node[i], HUB_APPLIED, NULL);
+	status_agents_incomplete(&f.agents, node[0]);
+	status_agents_incomplete(&f.agents, node[1]);
+	check(&f, "Programmed", false, "Incomplete");
+	check(&f, "Ready", false, "Incomplete");
+	assert_string_equal(f.agents.incomplete_node, "n2");
+	object_free(f.object);
+}
+
+static void the_ceiling_of_an_agent_is_told_with_its_node(void **state)
+{
+	struct fixture f;
+	json_t *status;
+
+	(void)state;
+	begin(&f);
+	status_agents_ceiling(&f.agents, "n2", 50);
+	status_agents_ceiling(&f.agents, "n1", 50);
+	status_agents_ceiling(&f.agents, "n0", 60);
+	f.summary.rate_hz = 100;
+	check(&f, "Programmed", true, "Confirmed");
+	check(&f, "Clamped", true, "Limited");
+	status = status_build(&f.input);
+	assert_int_equal(json_integer_value(json_object_get(status, "effectiveSampleRateHz")), 50);
+	assert_string_equal(condition_text(status, "Clamped", "message"),
+			    "100 Hz lowered to 50 Hz by the agent on node n1");
+	json_decref(status);
+	/* What it asks for is below all ceilings. */
+	f.summary.rate_hz = 49;
+	check(&f, "Clamped", false, "WithinLimits");
+	object_free(f.object);
+}
+
 static void without_pods_it_is_ready_but_not_programmed(void **state)
 {
 	struct fixture f;
@@ -328,6 +370,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_boost_in_force_says_so),
 		cmocka_unit_test(programmed_waits_for_every_agent),
+		cmocka_unit_test(a_node_without_room_is_named_and_not_confirmed),
+		cmocka_unit_test(the_ceiling_of_an_agent_is_told_with_its_node),
 		cmocka_unit_test(without_pods_it_is_ready_but_not_programmed),
 		cmocka_unit_test(a_boost_waits_for_its_stored_deadline_and_expires),
 		cmocka_unit_test(a_limit_is_named_with_what_it_took),
