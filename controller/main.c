@@ -2,7 +2,9 @@
 
 /* rubato-controller. */
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "controller/check.h"
 #include "controller/daemon.h"
@@ -22,6 +24,15 @@ static int check(const struct settings *settings)
 	return r == 0 ? 0 : 1;
 }
 
+/* What is printed can fail to arrive (a full disk), and whoever asked must not take half of it for all. */
+static int close_output(int r)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return r;
+	fprintf(stderr, "rubato-controller: standard output: %s\n", strerror(errno));
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	const struct settings *settings = NULL;
@@ -33,9 +44,9 @@ int main(int argc, char **argv)
 	if (r == 0) {
 		log_setup((enum log_level)settings->log_level,
 			  (enum log_format)settings->log_format);
-		r = settings->check ? check(settings) : daemon_run(settings);
+		r = settings->check ? close_output(check(settings)) : daemon_run(settings);
 	} else {
-		r = r < 0 ? 2 : 0;
+		r = r < 0 ? 2 : close_output(0);
 	}
 	settings_release();
 	return r;

@@ -2,7 +2,10 @@
 #include "controller/settings.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
 
+#include "controller/core/object/selector.h"
 #include "lib/core/limits.h"
 #include "lib/core/text/address.h"
 #include "lib/log.h"
@@ -28,6 +31,15 @@ static const char example[] =
 static const char *const identity_names[] = { "auto", "token", "certificate", NULL };
 
 static struct settings s;
+
+static int check_label(const char *text, struct err *err)
+{
+	if (label_key_valid(text))
+		return 0;
+	return err_set(err, -EINVAL,
+		       "\"%.100s\" is not a label's key, such as app or app.kubernetes.io/name",
+		       text);
+}
 
 static const struct option_def def[] = {
 	{ .name = "source",
@@ -73,6 +85,7 @@ static const struct option_def def[] = {
 	{ .name = "pod-labels",
 	  .type = OPTION_LIST,
 	  .value = &s.pod_labels,
+	  .check = check_label,
 	  .arg = "KEY",
 	  .help = "Labels of pods that are passed on to profiles." },
 	{ .name = "listen",
@@ -163,6 +176,21 @@ static const struct options options = {
 	.def_nr = ARRAY_SIZE(def),
 };
 
+/* Once we run it may go and come again; one that is not there at the start is a typing error, or not mounted. */
+static int check_dir(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return err_set(err, -EINVAL, "--source: %s: %s; make the directory first", path,
+			       strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, -EINVAL,
+			       "--source: %s: not a directory; name the one the manifests are in",
+			       path);
+	return 0;
+}
+
 static int complete(const struct settings *settings, struct err *err)
 {
 	if (settings->check && !settings->source)
@@ -176,6 +204,8 @@ static int complete(const struct settings *settings, struct err *err)
 	if (settings->source && settings->agent_identity == IDENTITY_TOKEN)
 		return err_set(err, -EINVAL,
 			       "--agent-identity token needs the Kubernetes API, not --source");
+	if (settings->source && check_dir(settings->source, err) < 0)
+		return -EINVAL;
 	if (settings->check)
 		return 0;
 	if (!settings->tls_cert || !settings->tls_key || !settings->tls_ca)

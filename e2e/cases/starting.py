@@ -64,4 +64,50 @@ async def default_addresses(checks):
     checks.check("both end by SIGTERM", (scope.end_process(agent), scope.end_process(controller)) == (0, 0), "")
 
 
-CASES = [default_addresses]
+def _run(*argv, stdout=subprocess.PIPE):
+    """Returns (exit status, what it said), or (None, "") when it does not end."""
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE) as process:
+        try:
+            _, said = process.communicate(timeout=5)
+            return process.returncode, said.decode()
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return None, ""
+
+
+async def what_cannot_work_says_so_at_once(checks):
+    home = scope.temp_dir("rubato-wrong-", os.environ.get("RUBATO_KEEP"))
+    certs, source, typo, fifo = (os.path.join(home, name) for name in ("certs", "manifests", "typo", "fifo.key"))
+    make_certs(certs, "node-a")
+    os.mkdir(source)
+    os.mkfifo(fifo)
+    program = os.path.join(BUILD, "rubato-controller")
+    agent = os.path.join(BUILD, "rubato-agent")
+    good = {"--source": source, "--listen": "127.0.0.1:0", "--http-listen": "127.0.0.1:0", "--tls-cert": f"{certs}/controller.crt",
+            "--tls-key": f"{certs}/controller.key", "--tls-ca": f"{certs}/ca.crt"}
+
+    def check(what, option, value, *words, more=()):
+        status, said = _run(program, *(part for pair in (good | {option: value}).items() for part in pair), *more)
+        checks.check(what, status not in (None, 0) and all(word in said for word in words), f"{status}: {said}")
+
+    check("a source that is not there", "--source", typo, f"--source: {typo}: No such file or directory; make the directory first")
+    checks.check("... nothing is made in its place", not os.path.exists(typo), "")
+    check("a source that is a file", "--source", f"{certs}/ca.crt", "--source: ", "not a directory")
+    check("a port that there is not", "--listen", ":70000", '--listen: ":70000": the port is not in 0..65535')
+    check("the same for HTTP", "--http-listen", "9090", '--http-listen: "9090" is not HOST:PORT')
+    check("a label that can be none", "--pod-labels", "app,a b", '--pod-labels: "a b" is not a label\'s key')
+    check("a FIFO as key", "--tls-key", fifo, f"key file {fifo}: not a regular file")
+    check("a FIFO as certificate", "--tls-cert", fifo, f"certificate file {fifo}: not a regular file")
+    check("a FIFO as configuration", "--config", fifo, f"--config: {fifo}: not a regular file")
+    status, said = _run(agent, "--controller", ":4320")
+    checks.check("an agent's controller without a host", status not in (None, 0) and "--controller: " in said, said)
+    with open("/dev/full", "wb") as full:
+        for asked in ("--check", "--help"):
+            status, said = _run(program, "--source", source, asked, stdout=full)
+            checks.check(f"{asked} to a full disk", status == 1 and "standard output: No space left on device" in said, said)
+    os.mkfifo(os.path.join(source, "a.yaml"))
+    seen = subprocess.run([program, "--source", source, "--check"], capture_output=True, text=True, timeout=5, check=False)
+    checks.check("a FIFO as manifest", seen.returncode == 1 and "a.yaml: not a regular file" in seen.stdout, seen.stdout)
+
+
+CASES = [default_addresses, what_cannot_work_says_so_at_once]

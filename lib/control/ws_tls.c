@@ -67,11 +67,30 @@ static int load_key(SSL_CTX *ctx, const char *file, struct err *err)
 	return r;
 }
 
+/* OpenSSL would wait for the writer of a FIFO. */
+static int check_regular(const struct ws_tls_files *files, struct err *err)
+{
+	const char *const file[] = { files->cert, files->key, files->ca };
+	static const char *const what[] = { "certificate", "key", "CA" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(file); i++) {
+		struct stat st;
+
+		if (stat(file[i], &st) == 0 && !S_ISREG(st.st_mode))
+			return err_set(err, -EINVAL, "TLS: %s file %s: not a regular file", what[i],
+				       file[i]);
+	}
+	return 0;
+}
+
 /* Everything that the files bring to a context. */
 static int load(SSL_CTX *ctx, const struct ws_tls_files *files, struct err *err)
 {
 	X509_STORE *store;
+	int r = check_regular(files, err);
 
+	if (r < 0)
+		return r;
 	ERR_clear_error();
 	if (SSL_CTX_use_certificate_chain_file(ctx, files->cert) != 1)
 		return ssl_error(err, "certificate", files->cert);

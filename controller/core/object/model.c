@@ -93,6 +93,14 @@ static char *derived_uid(const struct object *object)
 
 /* --- metadata --- */
 
+/* YAML reads a name of digits, or "yes", as something else. */
+static int no_text(const json_t *value, const char *field, struct err *err)
+{
+	if (!value || json_is_null(value))
+		return err_set(err, -EINVAL, "%s: is missing", field);
+	return err_set(err, -EINVAL, "%s: must be a string; write it in quotes (\"...\")", field);
+}
+
 static int read_names(struct object *object, const json_t *meta, struct err *err)
 {
 	const struct kind *kind = &kinds[object->kind];
@@ -100,13 +108,13 @@ static int read_names(struct object *object, const json_t *meta, struct err *err
 	const char *ns = json_string_value(json_object_get(meta, "namespace"));
 
 	if (!name)
-		return err_set(err, -EINVAL, "metadata.name: is missing");
+		return no_text(json_object_get(meta, "name"), "metadata.name", err);
 	if (!name_valid(name, kind->name_max, object->kind == OBJECT_NAMESPACE))
 		return err_set(err, -EINVAL,
 			       "metadata.name: is not a Kubernetes name of at most %zu characters",
 			       kind->name_max);
 	if (kind->namespaced && !ns)
-		return err_set(err, -EINVAL, "metadata.namespace: is missing");
+		return no_text(json_object_get(meta, "namespace"), "metadata.namespace", err);
 	if (kind->namespaced && !name_valid(ns, 63, true))
 		return err_set(err, -EINVAL, "metadata.namespace: is not a namespace's name");
 	if (!kind->namespaced && ns && is_ours(kind))

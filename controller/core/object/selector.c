@@ -86,7 +86,7 @@ static bool label_word(const char *text, size_t len)
 	return true;
 }
 
-static bool label_key(const char *text)
+bool label_key_valid(const char *text)
 {
 	const char *slash = strchr(text, '/');
 	char prefix[LIMIT_NAME_BYTES + 1];
@@ -153,7 +153,7 @@ static int read_labels(struct selector *selector, const json_t *labels, const ch
 
 	json_object_foreach((json_t *)labels, key, value)
 	{
-		if (!label_key(key))
+		if (!label_key_valid(key))
 			return err_set(err, -EINVAL,
 				       "%s.matchLabels: has a key that is not a label key", path);
 		if (!term_add_value(term_add(selector, key, SELECTOR_IN), value))
@@ -222,7 +222,7 @@ static int read_expression(struct selector *selector, const json_t *json, const 
 	r = fields_get(json, path, "key", JSON_STRING, &key, err);
 	if (r < 0)
 		return r;
-	if (!key || !label_key(json_string_value(key)))
+	if (!key || !label_key_valid(json_string_value(key)))
 		return err_set(err, -EINVAL, "%s.key: must be a label key", path);
 	r = read_operator(json, path, &op, err);
 	if (r < 0)

@@ -71,4 +71,7 @@ static inline bool selector_narrows(const struct selector *selector)
 	return selector->term_nr > 0;
 }
 
+/* Is it what Kubernetes takes as the key of a label: "app", "app.kubernetes.io/name"? */
+bool label_key_valid(const char *text);
+
 #endif

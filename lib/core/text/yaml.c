@@ -276,6 +276,18 @@ static int read_all(struct reader *reader, const char *text, size_t len)
 	return 0;
 }
 
+/* Editors of Windows write one; a mark of UTF-8 is none of the text. */
+static int skip_byte_order_mark(const char **text, size_t *len, struct err *err)
+{
+	if (*len >= 2 && (memcmp(*text, "\xff\xfe", 2) == 0 || memcmp(*text, "\xfe\xff", 2) == 0))
+		return err_set(err, -EINVAL, "is UTF-16; save it as UTF-8");
+	if (*len >= 3 && memcmp(*text, "\xef\xbb\xbf", 3) == 0) {
+		*text += 3;
+		*len -= 3;
+	}
+	return 0;
+}
+
 int yaml_parse(const char *text, size_t len, struct yaml_stream *ret_stream, struct err *err)
 {
 	cleanup(reader_release) struct reader reader = { .err = err };
@@ -285,6 +297,9 @@ int yaml_parse(const char *text, size_t len, struct yaml_stream *ret_stream, str
 		return err_set(err, -ENOMEM, "out of memory");
 	if (len > (size_t)LIMIT_MANIFEST_BYTES)
 		return err_set(err, -E2BIG, "larger than %d bytes", LIMIT_MANIFEST_BYTES);
+	r = skip_byte_order_mark(&text, &len, err);
+	if (r < 0)
+		return r;
 	yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, len);
 	r = read_all(&reader, text, len);

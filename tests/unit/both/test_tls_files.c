@@ -112,6 +112,36 @@ static void half_a_certificate(const char *crt, const char *key)
 	write_bytes(crt, "-----BEGIN CERTIFICATE-----\nMIIB", 32);
 }
 
+static void make_fifo(const char *name)
+{
+	char *path = pki_path(&rig.pki, name);
+
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	free(path);
+}
+
+/* Whoever opened it would wait for ever. */
+static void fifo_as_key(const char *crt, const char *key)
+{
+	(void)crt;
+	make_fifo(key);
+}
+
+static void fifo_as_certificate(const char *crt, const char *key)
+{
+	(void)key;
+	make_fifo(crt);
+}
+
+static void forget(const char *name)
+{
+	char *path = pki_path(&rig.pki, name);
+
+	unlink(path);
+	free(path);
+}
+
 static const struct {
 	void (*spoil)(const char *crt, const char *key);
 	const char *file, *why;
@@ -124,6 +154,8 @@ static const struct {
 	{ encrypted_key, ".key", "it is encrypted" },
 	{ key_as_certificate, ".crt", "it holds none in PEM" },
 	{ half_a_certificate, ".crt", "" },
+	{ fifo_as_key, ".key", "not a regular file" },
+	{ fifo_as_certificate, ".crt", "not a regular file" },
 };
 
 static void check_sentence(const struct err *err, const char *name, size_t i)
@@ -139,6 +171,8 @@ static void an_agent_with_unusable_files_says_which_and_why(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		forget("agent.crt");
+		forget("agent.key");
 		pki_leaf(&rig.pki, "agent", NODE, NULL);
 		cases[i].spoil("agent.crt", "agent.key");
 		assert_int_equal(rig_start_client(&rig, 1), -EINVAL);
@@ -151,6 +185,8 @@ static void a_controller_with_unusable_files_says_which_and_why(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		forget("controller.crt");
+		forget("controller.key");
 		pki_leaf(&rig.pki, "controller", "controller.test", NULL);
 		cases[i].spoil("controller.crt", "controller.key");
 		assert_int_equal(rig_start_hub_at(&rig, 0), -EINVAL);

@@ -169,6 +169,13 @@ static void other_kinds_are_told_apart_from_wrong_ones(void **state)
 	refuse("{\"apiVersion\": \"profiling.rubato.dev/v1alpha1\", \"kind\": \"Policy\"}", -EINVAL,
 	       "kind: must be ProfilingPolicy or ClusterProfilingPolicy");
 	refuse("{\"apiVersion\": \"v1\"}", -EINVAL, "kind: is missing");
+	refuse("{\"apiVersion\": \"v1\", \"kind\": \"Namespace\", \"metadata\": {\"name\": 123}}",
+	       -EINVAL, "metadata.name: must be a string; write it in quotes (\"...\")");
+	refuse("{\"apiVersion\": \"v1\", \"kind\": \"Namespace\", \"metadata\": {\"name\": null}}",
+	       -EINVAL, "metadata.name: is missing");
+	refuse("{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {\"name\": \"p\","
+	       "\"namespace\": true}}",
+	       -EINVAL, "metadata.namespace: must be a string; write it in quotes (\"...\")");
 	refuse("7", -EINVAL, "an object must be a map");
 }
 

@@ -42,6 +42,21 @@ static void check_refused(const char *text, int code, const char *sentence)
 	assert_string_equal(err.text, sentence);
 }
 
+static void a_byte_order_mark_is_none_of_the_text(void **state)
+{
+	(void)state;
+	check("\xef\xbb\xbf"
+	      "a: 1\nb: 2",
+	      "{\"a\":1,\"b\":2}");
+	check("\xef\xbb\xbf{\"a\": 1}", "{\"a\":1}");
+	check_refused("\xff\xfe"
+		      "a",
+		      -EINVAL, "is UTF-16; save it as UTF-8");
+	check_refused("\xfe\xff"
+		      "a",
+		      -EINVAL, "is UTF-16; save it as UTF-8");
+}
+
 static void plain_scalars_mean_what_they_mean_to_kubectl(void **state)
 {
 	(void)state;
@@ -142,6 +157,7 @@ static void each_field_has_its_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_byte_order_mark_is_none_of_the_text),
 		cmocka_unit_test(plain_scalars_mean_what_they_mean_to_kubectl),
 		cmocka_unit_test(json_is_yaml),
 		cmocka_unit_test(a_stream_has_several_documents),
