@@ -190,7 +190,7 @@ def print_summary(demo, report):
             say(f"  {100 * value / total:5.1f} %  {name}")
     where = os.path.relpath(demo.rig.agent.profiles, os.getcwd())
     one = max((p for p in demo.read.values()), key=lambda p: (p.rate_hz, p.cpu_ns()), default=None)
-    say("", f"Profiles: {where}/NAMESPACE/POD/CONTAINER/TIME-RATEhz.pb.gz ({len(demo.read)} files); report: "
+    say("", f"Profiles: {where}/NAMESPACE/POD/CONTAINER/TIME-ID-RATEhz.pb.gz ({len(demo.read)} files); report: "
         f"{os.path.relpath(HOME, os.getcwd())}/report.json")
     if one:
         say(f"Open one:  go tool pprof -http=: {os.path.relpath(one.path, os.getcwd())}",

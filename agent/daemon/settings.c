@@ -64,7 +64,7 @@ static void fill_table(struct settings *s, struct option_def def[TABLE_NR])
 		{ "cgroup-root", OPTION_TEXT, &s->cgroup_root, .arg = "DIR",
 		  .help = "the host's cgroup tree; found in mountinfo when not given" },
 		{ "sink-file", OPTION_TEXT, &s->sink_file, .arg = "DIR", .group = "Profiles",
-		  .help = "write DIR/NAMESPACE/POD/CONTAINER/TIME-RATEhz.pb.gz" },
+		  .help = "write DIR/NAMESPACE/POD/CONTAINER/TIME-ID-RATEhz.pb.gz" },
 		{ "sink-file-max", OPTION_U32, &s->sink_max_mb, .fallback = "1024", .min = 1,
 		  .max = 1 << 20, .arg = "MB",
 		  .help = "when the files exceed this, the oldest are deleted" },

@@ -12,13 +12,26 @@
 
 #include "agent/sink/sink_retain.h"
 #include "lib/core/text/utf8.h"
+#include "lib/log.h"
 
 #define COMPONENT_BYTES 200 /* of a directory's name */
+#define ID_CHARS 12
+#define BLOCK_BYTES 512 /* of st_blocks, on every file system */
+
+/* What one write does for retention, and the first of them at the start. */
+#define LOOKS_PER_WRITE 512
+#define LOOKS_AT_START 8192
+#define DELETES_PER_WRITE 64
 
 struct sink_file {
 	char *dir;
-	int fd;
+	int fd; /* -1 = the directory is gone */
+	dev_t dev;
+	ino_t ino;
 	int64_t max_bytes;
+	struct sink_retain *round; /* of looking and deleting, under way; NULL = none */
+	bool counted;		   /* it has looked at all */
+	int64_t since_bytes;	   /* written since it began */
 	struct sink_file_stats stats;
 };
 
@@ -28,22 +41,90 @@ static void closep(int *fd)
 		close(*fd);
 }
 
+/* --- the directory --- */
+
+static void begin_round(struct sink_file *sink)
+{
+	sink->round = sink_retain_new(sink->fd);
+	sink->counted = false;
+	sink->since_bytes = 0;
+}
+
+/* A tenth more than needed is deleted, so that not every write looks through the whole directory. */
+static void retain(struct sink_file *sink, size_t looks)
+{
+	if (!sink->round && sink->stats.bytes > sink->max_bytes)
+		begin_round(sink);
+	if (!sink->round || !sink_retain_look(sink->round, looks))
+		return;
+	if (!sink->counted)
+		sink->stats.bytes = sink_retain_bytes(sink->round) + sink->since_bytes;
+	if (!sink->counted && sink->stats.bytes <= sink->max_bytes) {
+		sink_retain_free(TAKE_PTR(sink->round));
+		return;
+	}
+	sink->counted = true;
+	if (sink_retain_delete(sink->round, DELETES_PER_WRITE,
+			       sink->max_bytes - sink->max_bytes / 10, &sink->stats.bytes,
+			       &sink->stats.deleted))
+		sink_retain_free(TAKE_PTR(sink->round));
+}
+
+static void close_dir(struct sink_file *sink)
+{
+	sink_retain_free(TAKE_PTR(sink->round));
+	if (sink->fd >= 0)
+		close(sink->fd);
+	sink->fd = -1;
+	sink->stats.bytes = 0;
+}
+
+static int open_top(struct sink_file *sink, struct err *err)
+{
+	struct stat st;
+
+	if (mkdir(sink->dir, 0755) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "cannot make %s: %s", sink->dir, strerror(errno));
+	sink->fd = open(sink->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (sink->fd < 0 || fstat(sink->fd, &st) < 0)
+		return err_set(err, -errno, "cannot open %s: %s", sink->dir, strerror(errno));
+	sink->dev = st.st_dev;
+	sink->ino = st.st_ino;
+	begin_round(sink);
+	retain(sink, LOOKS_AT_START);
+	return 0;
+}
+
+/* It may have been removed, moved away by who rotates it, or have had a volume mounted over it: what is written into the
+ * old one then nobody sees. */
+static int follow(struct sink_file *sink, struct err *err)
+{
+	struct stat st;
+
+	if (sink->fd >= 0) {
+		if (stat(sink->dir, &st) == 0 && st.st_dev == sink->dev && st.st_ino == sink->ino)
+			return 0;
+		log_warn("the sink's directory is another one now, going on in that",
+			 LOG_STR("dir", sink->dir));
+		close_dir(sink);
+	}
+	return open_top(sink, err);
+}
+
 int sink_file_new(const struct sink_file_options *options, struct sink_file **ret_sink,
 		  struct err *err)
 {
-	struct sink_file *sink;
-	int fd;
+	struct sink_file *sink = xcalloc(1, sizeof(*sink));
+	int r;
 
-	if (mkdir(options->dir, 0755) < 0 && errno != EEXIST)
-		return err_set(err, -errno, "cannot make %s: %s", options->dir, strerror(errno));
-	fd = open(options->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_set(err, -errno, "cannot open %s: %s", options->dir, strerror(errno));
-	sink = xcalloc(1, sizeof(*sink));
 	sink->dir = xstrdup(options->dir);
-	sink->fd = fd;
+	sink->fd = -1;
 	sink->max_bytes = options->max_bytes > 0 ? options->max_bytes : SINK_FILE_MAX_BYTES;
-	sink->stats.bytes = sink_retain(fd, INT64_MAX, NULL);
+	r = open_top(sink, err);
+	if (r < 0) {
+		sink_file_free(sink);
+		return r;
+	}
 	*ret_sink = sink;
 	return 0;
 }
@@ -52,7 +133,7 @@ void sink_file_free(struct sink_file *sink)
 {
 	if (!sink)
 		return;
-	close(sink->fd);
+	close_dir(sink);
 	free(sink->dir);
 	free(sink);
 }
@@ -61,6 +142,8 @@ void sink_file_stats(const struct sink_file *sink, struct sink_file_stats *ret_s
 {
 	*ret_stats = sink->stats;
 }
+
+/* --- one file --- */
 
 /* One name of a path out of a name of somebody else's: no '/', no leading '.', not empty. */
 static void component(const char *text, char out[COMPONENT_BYTES + 1])
@@ -75,16 +158,28 @@ static void component(const char *text, char out[COMPONENT_BYTES + 1])
 		memcpy(out, "_", 2);
 }
 
+/* "0123456789ab-", or "" when it has no id.  A container that was restarted has another one. */
+static void short_id(const char *cid, char out[ID_CHARS + 2])
+{
+	size_t len = cid ? strspn(cid, "0123456789abcdef") : 0;
+
+	out[0] = '\0';
+	if (len > 0 && !cid[len])
+		snprintf(out, ID_CHARS + 2, "%.*s-", ID_CHARS, cid);
+}
+
 static void file_name(const struct profile_meta *meta, char *out, size_t size)
 {
+	char id[ID_CHARS + 2];
 	time_t second = (time_t)(meta->start_ns / NSEC_PER_SEC);
 	char day[32];
 	struct tm tm;
 
 	gmtime_r(&second, &tm);
 	strftime(day, sizeof(day), "%Y%m%dT%H%M%S", &tm);
-	snprintf(out, size, "%s.%03dZ-%" PRIu32 "hz.pb.gz", day,
-		 (int)(meta->start_ns % NSEC_PER_SEC / NSEC_PER_MSEC), meta->rate_hz);
+	short_id(meta->cid, id);
+	snprintf(out, size, "%s.%03dZ-%s%" PRIu32 "hz.pb.gz", day,
+		 (int)(meta->start_ns % NSEC_PER_SEC / NSEC_PER_MSEC), id, meta->rate_hz);
 }
 
 /* Open DIR/NAMESPACE/POD/CONTAINER, made if need be; never through a link.  Returns a descriptor. */
@@ -126,10 +221,12 @@ static int write_all(int fd, const uint8_t *data, size_t len)
 }
 
 /* Beside, then renamed: a reader never sees half a file. */
-static int write_file(int dir, const char *name, const uint8_t *data, size_t len)
+static int write_file(int dir, const char *name, const uint8_t *data, size_t len,
+		      int64_t *ret_bytes)
 {
 	cleanup(closep) int fd = -1;
-	char temp[96];
+	struct stat st = { 0 };
+	char temp[128];
 	int r;
 
 	snprintf(temp, sizeof(temp), ".%s.tmp", name);
@@ -137,32 +234,33 @@ static int write_file(int dir, const char *name, const uint8_t *data, size_t len
 	if (fd < 0)
 		return -errno;
 	r = write_all(fd, data, len);
+	if (r == 0 && fstat(fd, &st) < 0)
+		r = -errno;
 	if (r == 0 && renameat(dir, temp, dir, name) < 0)
 		r = -errno;
 	if (r < 0)
 		unlinkat(dir, temp, 0);
+	else
+		*ret_bytes = st.st_blocks * BLOCK_BYTES;
 	return r;
-}
-
-static void retain(struct sink_file *sink)
-{
-	if (sink->stats.bytes <= sink->max_bytes)
-		return;
-	/* A tenth more than needed, so that not every write looks through the whole directory. */
-	sink->stats.bytes =
-		sink_retain(sink->fd, sink->max_bytes - sink->max_bytes / 10, &sink->stats.deleted);
 }
 
 int sink_file_write(struct sink_file *sink, const struct profile_meta *meta, const uint8_t *data,
 		    size_t len, struct err *err)
 {
-	char path[3 * (COMPONENT_BYTES + 2)] = "", name[80];
-	cleanup(closep) int dir = open_dir(sink, meta, path, sizeof(path));
-	int r = dir;
+	char path[3 * (COMPONENT_BYTES + 2)] = "", name[96];
+	cleanup(closep) int dir = -1;
+	int64_t bytes = 0;
+	int r = follow(sink, err);
 
+	if (r < 0) {
+		sink->stats.failed++;
+		return r;
+	}
+	r = dir = open_dir(sink, meta, path, sizeof(path));
 	file_name(meta, name, sizeof(name));
 	if (dir >= 0)
-		r = write_file(dir, name, data, len);
+		r = write_file(dir, name, data, len, &bytes);
 	if (r < 0) {
 		sink->stats.failed++;
 		return err_set(err, r, "cannot write %s/%s%s: %s", sink->dir, path, name,
@@ -170,7 +268,8 @@ int sink_file_write(struct sink_file *sink, const struct profile_meta *meta, con
 	}
 	sink->stats.written++;
 	sink->stats.written_bytes += len;
-	sink->stats.bytes += (int64_t)len;
-	retain(sink);
+	sink->stats.bytes += bytes;
+	sink->since_bytes += bytes;
+	retain(sink, LOOKS_PER_WRITE);
 	return 0;
 }

@@ -2,11 +2,16 @@
 #ifndef AGENT_SINK_SINK_FILE_H
 #define AGENT_SINK_SINK_FILE_H
 
-/* The sink that is a directory: DIR/NAMESPACE/POD/CONTAINER/TIME-RATEhz.pb.gz, where TIME is the
- * window's start in UTC, "20261121T031500.123Z".
+/* The sink that is a directory: DIR/NAMESPACE/POD/CONTAINER/TIME-ID-RATEhz.pb.gz, where TIME is the
+ * window's start in UTC, "20261121T031500.123Z", and ID the first twelve digits of the container's id (left
+ * out, with its dash, when it has none), so that the profiles of a container that is restarted lie beside the old ones.
  *
- * A file appears whole (written beside, then renamed) with mode 0644.  When all files together
- * exceed max_bytes, the oldest are deleted.  Directories that become empty go too.
+ * A file appears whole (written beside, then renamed) with mode 0644.  When all files together take more than
+ * max_bytes of the disk, the oldest are deleted, a few at each write, so that no write takes long.  Directories that
+ * become empty go too; files of other names are left alone and not counted.
+ *
+ * Each write looks whether DIR is still the same: one that was removed is made again, and another one in its place
+ * (rotated, mounted over) is followed.
  */
 
 #include "agent/core/profile/profile.h"
@@ -22,7 +27,7 @@ struct sink_file_options {
 
 struct sink_file_stats {
 	uint64_t written, written_bytes, failed, deleted; /* only grow */
-	int64_t bytes;					  /* kept now */
+	int64_t bytes; /* of the disk, that they take now; less until all are counted after the start */
 };
 
 struct sink_file;

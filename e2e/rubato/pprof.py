@@ -88,7 +88,7 @@ class Profile:
             self._names[ident] = dict(fields).get(2, 0)
         return ident
 
-    # What the path says: DIR/NAMESPACE/POD/CONTAINER/TIME-RATEhz.pb.gz
+    # What the path says: DIR/NAMESPACE/POD/CONTAINER/TIME-ID-RATEhz.pb.gz
     @property
     def namespace(self):
         return self.path.split(os.sep)[-4]

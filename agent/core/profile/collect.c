@@ -282,6 +282,7 @@ static void fill_meta(const struct source *source, const struct piece *piece, ch
 		.start_ns = piece->start_ns,
 		.duration_ns = piece->end_ns - piece->start_ns,
 	};
+	ret_meta->cid = container ? container->cid : NULL;
 	if (!is_named(source)) {
 		unknown_meta(container, brief, ret_meta);
 		return;

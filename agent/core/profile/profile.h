@@ -57,6 +57,7 @@ const char *frame_name(enum frame_name name);
 /* What a finished profile is labelled with.  Strings are borrowed; NULL reads as "". */
 struct profile_meta {
 	const char *ns, *pod, *container, *node, *service;
+	const char *cid;		/* the container's id; NULL or "" = none */
 	const struct plan_label *label; /* pod labels passed on by allow-list */
 	size_t label_nr;
 	uint32_t rate_hz;    /* > 0 */

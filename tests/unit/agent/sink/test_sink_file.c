@@ -119,9 +119,25 @@ static void a_link_is_not_followed(void **state)
 	sink_file_free(sink);
 }
 
+/* What a profile of `len` bytes takes of this disk. */
+static int64_t on_disk(size_t len)
+{
+	struct sink_file *sink = open_sink(0);
+	struct profile_meta meta = meta_of("probe", "pod", 1795230800);
+	struct sink_file_stats stats;
+
+	put(sink, &meta, len);
+	sink_file_stats(sink, &stats);
+	sink_file_free(sink);
+	assert_int_equal(teardown(NULL), 0);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	return stats.bytes;
+}
+
 static void the_oldest_go_when_there_is_too_much(void **state)
 {
-	struct sink_file *sink = open_sink(10000);
+	const int64_t one = on_disk(1000);
+	struct sink_file *sink = open_sink(10 * one);
 	struct sink_file_stats stats;
 
 	(void)state;
@@ -133,7 +149,7 @@ static void the_oldest_go_when_there_is_too_much(void **state)
 	sink_file_stats(sink, &stats);
 	assert_int_equal(stats.written, 11);
 	assert_int_equal(stats.deleted, 2);
-	assert_int_equal(stats.bytes, 9000);
+	assert_int_equal(stats.bytes, 9 * one);
 	assert_false(exists("ns/old/app/20261121T031500.123Z-19hz.pb.gz", 0644));
 	assert_false(exists("ns/old/app/20261121T031501.123Z-19hz.pb.gz", 0644));
 	assert_true(exists("ns/old/app/20261121T031502.123Z-19hz.pb.gz", 0644));
@@ -144,9 +160,119 @@ static void the_oldest_go_when_there_is_too_much(void **state)
 	}
 	assert_false(exists("ns/old", 0755));
 	sink_file_free(sink);
-	sink = open_sink(10000);
+	sink = open_sink(10 * one);
 	sink_file_stats(sink, &stats);
-	assert_int_equal(stats.bytes, 9000);
+	assert_int_equal(stats.bytes, 9 * one);
+	sink_file_free(sink);
+}
+
+static void what_counts_is_what_the_disk_counts(void **state)
+{
+	struct sink_file *sink = open_sink(0);
+	struct profile_meta meta = meta_of("ns", "pod", 1795230900);
+	struct sink_file_stats stats;
+	struct stat st;
+	cleanup(freep) char *path = xasprintf("%s/ns/pod/app/20261121T031500.123Z-19hz.pb.gz", dir);
+
+	(void)state;
+	put(sink, &meta, 1);
+	sink_file_stats(sink, &stats);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(stats.bytes, st.st_blocks * 512);
+	assert_true(stats.bytes >= 512);
+	sink_file_free(sink);
+}
+
+static void a_restarted_container_overwrites_nothing(void **state)
+{
+	struct sink_file *sink = open_sink(0);
+	struct profile_meta meta = meta_of("ns", "pod", 1795230900);
+
+	(void)state;
+	meta.cid = "0123456789abcdef0123456789abcdef";
+	put(sink, &meta, 1);
+	meta.cid = "fedcba9876543210fedcba9876543210";
+	put(sink, &meta, 1);
+	meta.cid = "../../x";
+	put(sink, &meta, 1);
+	assert_true(exists("ns/pod/app/20261121T031500.123Z-0123456789ab-19hz.pb.gz", 0644));
+	assert_true(exists("ns/pod/app/20261121T031500.123Z-fedcba987654-19hz.pb.gz", 0644));
+	assert_true(exists("ns/pod/app/20261121T031500.123Z-19hz.pb.gz", 0644));
+	sink_file_free(sink);
+}
+
+static void a_directory_that_is_removed_is_made_again(void **state)
+{
+	struct sink_file *sink = open_sink(0);
+	struct profile_meta meta = meta_of("ns", "pod", 1795230900);
+	struct sink_file_stats stats;
+
+	(void)state;
+	put(sink, &meta, 1);
+	assert_int_equal(teardown(NULL), 0);
+	put(sink, &meta, 1);
+	assert_true(exists("ns/pod/app/20261121T031500.123Z-19hz.pb.gz", 0644));
+	sink_file_stats(sink, &stats);
+	assert_true(stats.bytes < 16384);
+	sink_file_free(sink);
+}
+
+static void one_that_is_rotated_is_followed(void **state)
+{
+	cleanup(freep) char *old = xasprintf("%s.old", dir);
+	cleanup(freep) char *file = xasprintf("%s/ns/pod/app/20261121T031501.123Z-19hz.pb.gz", old);
+	struct sink_file *sink = open_sink(0);
+	struct profile_meta meta = meta_of("ns", "pod", 1795230900);
+
+	(void)state;
+	put(sink, &meta, 1);
+	assert_int_equal(rename(dir, old), 0);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	meta.start_ns += NSEC_PER_SEC;
+	put(sink, &meta, 1);
+	assert_true(exists("ns/pod/app/20261121T031501.123Z-19hz.pb.gz", 0644));
+	assert_int_equal(access(file, F_OK), -1);
+	sink_file_free(sink);
+	assert_int_equal(nftw(old, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static void touch(const char *below)
+{
+	cleanup(freep) char *path = xasprintf("%s/%s", dir, below);
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	assert_int_equal(fputs("not the sink's\n", file) < 0, 0);
+	fclose(file);
+}
+
+static void files_of_others_are_left_alone(void **state)
+{
+	const int64_t one = on_disk(1000);
+	struct sink_file *sink = open_sink(2 * one);
+	struct sink_file_stats stats;
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		struct profile_meta meta = meta_of("ns", "pod", 1795230900 + i);
+
+		put(sink, &meta, 1000);
+		if (i)
+			continue;
+		touch("ns/pod/app/0001.pb.gz");
+		touch("ns/pod/app/19700101T000000.000Z-19hz.pb.gz.bak");
+		touch("ns/pod/app/19700101T000000.000Z-x-19hz.pb.gz");
+		touch("19700101T000000.000Z-19hz.pb.gz");
+		touch("ns/pod/app/.19700101T000000.000Z-19hz.pb.gz.tmp"); /* ours, of a crash */
+	}
+	sink_file_stats(sink, &stats);
+	assert_true(stats.bytes <= 2 * one);
+	assert_true(exists("ns/pod/app/0001.pb.gz", 0644));
+	assert_true(exists("ns/pod/app/19700101T000000.000Z-19hz.pb.gz.bak", 0644));
+	assert_true(exists("ns/pod/app/19700101T000000.000Z-x-19hz.pb.gz", 0644));
+	assert_true(exists("19700101T000000.000Z-19hz.pb.gz", 0644));
+	assert_true(exists("ns/pod/app/20261121T031511.123Z-19hz.pb.gz", 0644));
+	assert_false(exists("ns/pod/app/20261121T031500.123Z-19hz.pb.gz", 0644));
 	sink_file_free(sink);
 }
 
@@ -172,6 +298,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_link_is_not_followed, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_oldest_go_when_there_is_too_much, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(what_counts_is_what_the_disk_counts, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_restarted_container_overwrites_nothing, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_directory_that_is_removed_is_made_again, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(one_that_is_rotated_is_followed, setup, teardown),
+		cmocka_unit_test_setup_teardown(files_of_others_are_left_alone, setup, teardown),
 		cmocka_unit_test(a_directory_that_cannot_be_made_is_named),
 	};
 
