@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "controller/core/compile/compile.h"
+#include "controller/core/compile/effective.h"
 #include "controller/core/store/store.h"
 #include "controller/source/source_files.h"
+#include "lib/core/plan/caps.h"
 #include "lib/core/text/duration.h"
 #include "lib/loop.h"
 
@@ -67,10 +69,37 @@ static void compile_all(struct check *check)
 	}
 }
 
+/* The strictest maxDuration for the namespace on all nodes; *ret_by is whose, NULL = nobody's. */
+static int64_t max_duration(const struct store *store, const char *ns, const struct object **ret_by)
+{
+	const struct object *object = store_find(store, OBJECT_NAMESPACE, "", ns);
+	struct object_list list = store_cluster_policies(store);
+	struct cluster_scope scope;
+	int64_t max_ns;
+
+	cluster_scope_init(&scope, list.object, list.nr, object ? object->labels : NULL, NULL);
+	*ret_by = NULL;
+	max_ns = effective_max_duration(&scope.limits, ret_by);
+	cluster_scope_release(&scope);
+	return max_ns;
+}
+
+static void print_shortened(const struct check *check, const struct object *object, FILE *out)
+{
+	char text[DURATION_TEXT_MAX];
+	const struct object *by;
+	int64_t max_ns = max_duration(check->store, object->ns, &by);
+
+	if (!by || object->policy.duration_ns <= max_ns)
+		return;
+	duration_format(max_ns, text);
+	fprintf(out, "shortened to %s by %s; ", text, by->name);
+}
+
 static void print_note(const struct policy_summary *summary, FILE *out)
 {
 	if (!summary->pods)
-		fprintf(out, "selects no running pod");
+		fprintf(out, "no pods: it selects no running one");
 	else if (!summary->has_part)
 		fprintf(out, "overridden by %s", summary->winner);
 	else if (summary->clamped)
@@ -93,6 +122,7 @@ static void print_policy(const struct check *check, const struct object *object,
 		snprintf(rate, sizeof(rate), "%u Hz", object->policy.rate_hz);
 	fprintf(out, "%-40s %8s %9s %6zu %6zu %6u Hz  ", name, rate, duration, summary.pods,
 		summary.nodes, summary.rate_hz);
+	print_shortened(check, object, out);
 	print_note(&summary, out);
 }
 
@@ -114,12 +144,75 @@ static size_t print_policies(const struct check *check, FILE *out)
 	return nr;
 }
 
+static size_t selected(const struct store *store, enum object_kind kind,
+		       const struct selector *selector, size_t *ret_nr)
+{
+	bool is_node = kind == OBJECT_NODE;
+	size_t nr = is_node ? store_node_nr(store) : store_ns_nr(store), selected = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		const char *name = is_node ? store_node_name(store, i) : store_ns_name(store, i);
+		const struct object *object = store_find(store, kind, "", name);
+
+		selected += selector_matches(selector, object ? object->labels : NULL);
+	}
+	*ret_nr = nr;
+	return selected;
+}
+
+static void print_limits(const struct cluster_policy *cluster, FILE *out)
+{
+	char text[DURATION_TEXT_MAX];
+
+	if (cluster->has_max_rate)
+		fprintf(out, "  at most %u Hz", cluster->max_rate_hz);
+	if (cluster->has_max_continuous)
+		fprintf(out, "  continuously %u Hz", cluster->max_continuous_hz);
+	if (cluster->max_duration_ns) {
+		duration_format(cluster->max_duration_ns, text);
+		fprintf(out, "  for %s", text);
+	}
+	for (uint32_t cap = 1; cluster->has_allowed && cap <= CAPS_ALL; cap <<= 1)
+		if (CAPS_ALL & cap & ~cluster->allowed)
+			fprintf(out, "  without %s", capability_name(cap));
+	fprintf(out, "\n");
+}
+
+static void print_cluster_policy(const struct store *store, const struct object *object, FILE *out)
+{
+	const struct cluster_policy *cluster = &object->cluster;
+	char rate[16] = "-", namespaces[48], nodes[48];
+	size_t nr, all;
+
+	if (cluster->has_rate)
+		snprintf(rate, sizeof(rate), "%u Hz", cluster->rate_hz);
+	nr = selected(store, OBJECT_NAMESPACE, &cluster->ns_selector, &all);
+	snprintf(namespaces, sizeof(namespaces), "%zu of %zu", nr, all);
+	nr = selected(store, OBJECT_NODE, &cluster->node_selector, &all);
+	snprintf(nodes, sizeof(nodes), "%zu of %zu", nr, all);
+	fprintf(out, "%-40s %8s %12s %12s", object->name, rate, namespaces, nodes);
+	print_limits(cluster, out);
+}
+
+static void print_cluster_policies(const struct store *store, FILE *out)
+{
+	struct object_list list = store_cluster_policies(store);
+
+	for (size_t i = 0; i < list.nr; i++) {
+		if (i == 0)
+			fprintf(out, "%-40s %8s %12s %12s  %s\n", "CLUSTER POLICY", "DEFAULT",
+				"NAMESPACES", "NODES", "LIMITS");
+		print_cluster_policy(store, list.object[i], out);
+	}
+}
+
 static int report(const struct check *check, const struct source_files *files, FILE *out)
 {
 	struct source_files_counts counts;
 	struct err why = ERR_INIT;
 	size_t nr = print_policies(check, out);
 
+	print_cluster_policies(check->store, out);
 	source_files_count(files, &counts);
 	for (size_t i = 0; source_files_refused_at(files, i, &why); i++)
 		fprintf(out, "refused: %s\n", why.text);
