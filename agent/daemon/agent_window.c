@@ -87,6 +87,8 @@ static void on_window(uv_timer_t *timer)
 {
 	struct agent *agent = timer->data;
 
+	symbolizer_check(agent->symbolizer);
+	read_names(agent);
 	/* A window lasts longer rather than that the loop stands still. */
 	if (symbolizer_reading(agent->symbolizer)) {
 		uv_timer_start(timer, on_window, NAMES_PAUSE_MS, uv_timer_get_repeat(timer));

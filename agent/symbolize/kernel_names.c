@@ -2,15 +2,19 @@
 #include "agent/symbolize/kernel_names.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/core/symbol/kallsyms.h"
+#include "lib/core/hash.h"
 
 #define TEXT_BYTES (8UL * 1024) /* a read gives at most a page, a line is shorter */
 
 struct kernel_names {
-	char *path;
+	char *path, *modules;
+	uint64_t modules_hash; /* which ones there were, and where, when the last reading began */
+	uint32_t version;
 	struct kallsyms *table; /* NULL = none yet, or not readable */
 	struct kallsyms *next;	/* the one being read, or NULL */
 	int fd;			/* of the reading; -1 = not open yet */
@@ -20,18 +24,36 @@ struct kernel_names {
 	size_t len;
 };
 
+/* Of names and places; how often they are used changes all the time.  0 = there is no list. */
+static uint64_t hash_modules(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char line[512], name[64], place[32];
+	uint64_t hash = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63s %*s %*s %*s %*s %31s", name, place) == 2)
+			hash = hash_u64(hash ^ hash_bytes(name, strlen(name))) ^
+			       hash_bytes(place, strlen(place));
+	if (file)
+		fclose(file);
+	return hash;
+}
+
 static void begin(struct kernel_names *names, int64_t now_ns)
 {
+	names->modules_hash = hash_modules(names->modules);
 	names->next = kallsyms_new();
 	names->begun_ns = now_ns;
 	names->len = 0;
 }
 
-struct kernel_names *kernel_names_new(const char *path, int64_t now_ns)
+struct kernel_names *kernel_names_new(const char *path, const char *modules, int64_t now_ns)
 {
 	struct kernel_names *names = xcalloc(1, sizeof(*names));
 
 	names->path = xstrdup(path);
+	names->modules = xstrdup(modules);
 	names->fd = -1;
 	names->pause_ns = KERNEL_NAMES_REFRESH_NS;
 	begin(names, now_ns);
@@ -53,7 +75,19 @@ void kernel_names_free(struct kernel_names *names)
 	kallsyms_free(names->table);
 	kallsyms_free(names->next);
 	free(names->path);
+	free(names->modules);
 	free(names);
+}
+
+void kernel_names_check(struct kernel_names *names, int64_t now_ns)
+{
+	if (!names->next && hash_modules(names->modules) != names->modules_hash)
+		begin(names, now_ns);
+}
+
+uint32_t kernel_names_version(const struct kernel_names *names)
+{
+	return names->version;
 }
 
 bool kernel_names_reading(const struct kernel_names *names)
@@ -86,6 +120,7 @@ static void end(struct kernel_names *names)
 	close_file(names);
 	kallsyms_free(TAKE_PTR(names->table));
 	names->had = true;
+	names->version++;
 	if (kallsyms_finish(names->next))
 		names->table = TAKE_PTR(names->next);
 	kallsyms_free(TAKE_PTR(names->next));

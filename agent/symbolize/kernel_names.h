@@ -17,12 +17,18 @@
 
 struct kernel_names;
 
-/* `path` is that of kallsyms.  The first reading begins with the first step. */
-struct kernel_names *kernel_names_new(const char *path, int64_t now_ns);
+/* `path` is that of kallsyms, `modules` of the list of modules.  The first reading begins with the first step. */
+struct kernel_names *kernel_names_new(const char *path, const char *modules, int64_t now_ns);
 void kernel_names_free(struct kernel_names *names);
 
 /* A reading is under way. */
 bool kernel_names_reading(const struct kernel_names *names);
+
+/* If modules came or went since the last reading began, begin another: an address may be another function's now. */
+void kernel_names_check(struct kernel_names *names, int64_t now_ns);
+
+/* Counts the readings that have ended. */
+uint32_t kernel_names_version(const struct kernel_names *names);
 
 /* Go on with it. */
 void kernel_names_step(struct kernel_names *names);

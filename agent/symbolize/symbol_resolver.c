@@ -46,6 +46,11 @@ void symbol_resolver_stats(const struct symbol_resolver *resolver,
 	};
 }
 
+void symbol_resolver_check(struct symbol_resolver *resolver, int64_t now_ns)
+{
+	kernel_names_check(resolver->kernel, now_ns);
+}
+
 bool symbol_resolver_step(struct symbol_resolver *resolver)
 {
 	kernel_names_step(resolver->kernel);
@@ -62,8 +67,9 @@ struct symbol_resolver *symbol_resolver_new(const char *proc, struct files *file
 {
 	struct symbol_resolver *resolver = xcalloc(1, sizeof(*resolver));
 	cleanup(freep) char *kallsyms = xasprintf("%s/kallsyms", proc);
+	cleanup(freep) char *modules = xasprintf("%s/modules", proc);
 
-	resolver->kernel = kernel_names_new(kallsyms, now_ns);
+	resolver->kernel = kernel_names_new(kallsyms, modules, now_ns);
 	resolver->files = files;
 	resolver->procs = procs;
 	resolver->cache = symbol_cache_new();
@@ -77,13 +83,25 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+/* The frame's file in the cache.  An address outside the kernel's own text is that of a module, and another's after each
+ * reading. */
+static uint32_t cache_file(const struct symbol_resolver *resolver, const struct frame *frame)
+{
+	uint64_t offset;
+
+	if (frame->file != FRAME_KERNEL ||
+	    kernel_names_offset(resolver->kernel, frame->addr, &offset))
+		return frame->file;
+	return UINT32_MAX - kernel_names_version(resolver->kernel);
+}
+
 static void put_stand_in(struct symbol_resolver *resolver, const struct frame *frame,
 			 const char *module, uint64_t addr)
 {
 	char text[PROCMAP_PATH_BYTES + 32];
 
 	snprintf(text, sizeof(text), "%s+0x%" PRIx64, module, addr);
-	symbol_cache_put(resolver->cache, frame->file, frame->addr,
+	symbol_cache_put(resolver->cache, cache_file(resolver, frame), frame->addr,
 			 &(struct symbol_name){ .text = text });
 }
 
@@ -94,7 +112,7 @@ static void put_found(struct symbol_resolver *resolver, const struct frame *fram
 
 	demangle(symbol, text);
 	utf8_clean(symbol, strlen(symbol), system, sizeof(system));
-	symbol_cache_put(resolver->cache, frame->file, frame->addr,
+	symbol_cache_put(resolver->cache, cache_file(resolver, frame), frame->addr,
 			 &(struct symbol_name){ .text = text, .system = system, .found = true });
 }
 
@@ -163,7 +181,7 @@ static void put_kernel_stand_in(struct symbol_resolver *resolver, const struct f
 	if (offset)
 		put_stand_in(resolver, frame, "[kernel]", offset);
 	else
-		symbol_cache_put(resolver->cache, frame->file, frame->addr,
+		symbol_cache_put(resolver->cache, cache_file(resolver, frame), frame->addr,
 				 &(struct symbol_name){ .text = "[kernel]" });
 }
 
@@ -178,7 +196,8 @@ static void resolve_kernel(struct symbol_resolver *resolver, const struct frame 
 
 		if (name)
 			put_found(resolver, &frame[i], name);
-		else if (!symbol_cache_get(resolver->cache, FRAME_KERNEL, frame[i].addr, &had))
+		else if (!symbol_cache_get(resolver->cache, cache_file(resolver, &frame[i]),
+					   frame[i].addr, &had))
 			put_kernel_stand_in(resolver, &frame[i]);
 	}
 }
@@ -198,7 +217,7 @@ static bool is_asked(struct symbol_resolver *resolver, const struct frame *frame
 
 	if (frame->file == FRAME_NAMED)
 		return false;
-	if (!symbol_cache_touch(resolver->cache, frame->file, frame->addr, &name))
+	if (!symbol_cache_touch(resolver->cache, cache_file(resolver, frame), frame->addr, &name))
 		return true;
 	/* Its module may have been read meanwhile. */
 	return frame->file == FRAME_KERNEL && !name.found;
@@ -321,7 +340,8 @@ static void describe(struct builder *builder, const struct frame *frame,
 		location->name = frame_name((enum frame_name)frame->addr);
 		return;
 	}
-	symbol_cache_get(builder->resolver->cache, frame->file, frame->addr, &name);
+	symbol_cache_get(builder->resolver->cache, cache_file(builder->resolver, frame),
+			 frame->addr, &name);
 	builder->resolver->found += name.found;
 	builder->resolver->missing += !name.found;
 	location->name = name.text;

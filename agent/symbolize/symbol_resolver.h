@@ -18,6 +18,9 @@ struct symbol_resolver *symbol_resolver_new(const char *proc, struct files *file
 					    struct procs *procs, int64_t now_ns);
 void symbol_resolver_free(struct symbol_resolver *resolver);
 
+/* Read the kernel's symbols again if modules came or went. */
+void symbol_resolver_check(struct symbol_resolver *resolver, int64_t now_ns);
+
 /* Go on reading the kernel's symbols, for 1 to 2 ms; true = there is more. */
 bool symbol_resolver_step(struct symbol_resolver *resolver);
 bool symbol_resolver_reading(const struct symbol_resolver *resolver);

@@ -49,6 +49,11 @@ void symbolizer_free(struct symbolizer *symbolizer)
 	free(symbolizer);
 }
 
+void symbolizer_check(struct symbolizer *symbolizer)
+{
+	symbol_resolver_check(symbolizer->resolver, monotonic_ns());
+}
+
 bool symbolizer_step(struct symbolizer *symbolizer)
 {
 	return symbol_resolver_step(symbolizer->resolver);

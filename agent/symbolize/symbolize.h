@@ -40,6 +40,8 @@ void symbolizer_free(struct symbolizer *symbolizer);
 /* The kernel's symbols take 150 ms to read, so it is done in steps of 1 to 2 ms; true = there is more.  While
  * the first reading lasts, symbolizer_resolve() and _encode() would have to finish it: better wait.  Later
  * ones begin with a symbolizer_resolve() that met an unknown module. */
+void symbolizer_check(
+	struct symbolizer *symbolizer); /* modules may have come: before the end of a window */
 bool symbolizer_step(struct symbolizer *symbolizer);
 bool symbolizer_reading(const struct symbolizer *symbolizer);
 

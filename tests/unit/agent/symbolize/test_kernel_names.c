@@ -41,7 +41,7 @@ static void a_table_is_read_in_slices_and_no_line_is_torn(void **state)
 	(void)state;
 	temp_path(path);
 	write_symbols(path, 20000);
-	names = kernel_names_new(path, 0);
+	names = kernel_names_new(path, "/nowhere/modules", 0);
 	assert_false(kernel_names_known(names));
 	while (kernel_names_reading(names) && steps < 1000) {
 		kernel_names_step(names);
@@ -67,7 +67,7 @@ static void an_unknown_address_begins_another_reading_but_not_often(void **state
 	(void)state;
 	temp_path(path);
 	write_symbols(path, 10);
-	names = kernel_names_new(path, 0);
+	names = kernel_names_new(path, "/nowhere/modules", 0);
 	kernel_names_need(names);
 	assert_null(kernel_names_find(names, BASE - 1, first - 1));
 	assert_false(kernel_names_reading(names));
@@ -84,9 +84,50 @@ static void an_unknown_address_begins_another_reading_but_not_often(void **state
 	unlink(path);
 }
 
+static void write_text(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void when_modules_come_or_go_the_table_is_read_again(void **state)
+{
+	char path[] = "/tmp/rubato-kallsyms-XXXXXX", modules[] = "/tmp/rubato-modules-XXXXXX";
+	struct kernel_names *names;
+	uint32_t version;
+
+	(void)state;
+	temp_path(path);
+	temp_path(modules);
+	write_text(path, "ffffffff81000000 T _stext\nffffffffc0001000 t old\t[a]\n");
+	write_text(modules, "a 16384 0 - Live 0xffffffffc0001000\n");
+	names = kernel_names_new(path, modules, 0);
+	kernel_names_need(names);
+	version = kernel_names_version(names);
+	assert_string_equal(kernel_names_find(names, 0xffffffffc0001008, 0), "old [a]");
+	/* Who uses it is no news. */
+	write_text(modules, "a 16384 7 b,c, Live 0xffffffffc0001000\n");
+	kernel_names_check(names, 0);
+	assert_false(kernel_names_reading(names));
+	write_text(path, "ffffffff81000000 T _stext\nffffffffc0001000 t new\t[z]\n");
+	write_text(modules, "z 16384 7 b,c, Live 0xffffffffc0001000\n");
+	kernel_names_check(names, 0);
+	assert_true(kernel_names_reading(names));
+	while (kernel_names_reading(names))
+		kernel_names_step(names);
+	assert_string_equal(kernel_names_find(names, 0xffffffffc0001008, 0), "new [z]");
+	assert_int_equal(kernel_names_version(names), version + 1);
+	kernel_names_free(names);
+	unlink(path);
+	unlink(modules);
+}
+
 static void without_the_file_nothing_is_known(void **state)
 {
-	struct kernel_names *names = kernel_names_new("/nowhere/kallsyms", 0);
+	struct kernel_names *names = kernel_names_new("/nowhere/kallsyms", "/nowhere/modules", 0);
 
 	(void)state;
 	kernel_names_need(names);
@@ -101,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_table_is_read_in_slices_and_no_line_is_torn),
 		cmocka_unit_test(an_unknown_address_begins_another_reading_but_not_often),
+		cmocka_unit_test(when_modules_come_or_go_the_table_is_read_again),
 		cmocka_unit_test(without_the_file_nothing_is_known),
 	};
 

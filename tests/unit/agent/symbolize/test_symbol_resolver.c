@@ -139,11 +139,65 @@ static void no_address_of_the_kernel_is_told(void **state)
 	remove_proc(dir);
 }
 
+static void put_proc_file(const char *dir, const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void check_name(struct symbolizer *symbolizer, uint64_t addr, const char *name)
+{
+	struct profile *profile = profile_new();
+	Pprof__Profile *read;
+
+	add_kernel_stack(symbolizer, profile, &addr, 1);
+	read = encode(symbolizer, profile);
+	assert_string_equal(function_of(read, 0, 0), name);
+	pprof__profile__free_unpacked(read, NULL);
+	profile_free(profile);
+}
+
+static void a_module_at_the_place_of_another_has_its_own_names(void **state)
+{
+	const uint64_t addr = 0xffffffffc0001008;
+	char dir[64], path[128];
+	struct symbolizer_options options = { .proc = dir };
+	struct symbolizer *symbolizer;
+
+	(void)state;
+	make_proc(dir, 1);
+	put_proc_file(dir, "kallsyms",
+		      "ffffffff81000000 T _stext\nffffffff82000000 T _etext\n"
+		      "ffffffffc0001000 t old\t[a]\n");
+	put_proc_file(dir, "modules", "a 16384 0 - Live 0xffffffffc0001000\n");
+	symbolizer = symbolizer_new(&options);
+	check_name(symbolizer, addr, "old [a]");
+	put_proc_file(dir, "kallsyms",
+		      "ffffffff81000000 T _stext\nffffffff82000000 T _etext\n"
+		      "ffffffffc0001000 t new\t[z]\n");
+	put_proc_file(dir, "modules", "z 16384 0 - Live 0xffffffffc0001000\n");
+	symbolizer_check(symbolizer);
+	while (symbolizer_reading(symbolizer))
+		symbolizer_step(symbolizer);
+	check_name(symbolizer, addr, "new [z]");
+	symbolizer_free(symbolizer);
+	snprintf(path, sizeof(path), "%s/modules", dir);
+	unlink(path);
+	remove_proc(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sixty_thousand_names_of_one_profile_are_all_there),
 		cmocka_unit_test(no_address_of_the_kernel_is_told),
+		cmocka_unit_test(a_module_at_the_place_of_another_has_its_own_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
