@@ -7,8 +7,8 @@ struct kube_curl {
 	uv_loop_t *loop;
 	CURLM *multi;
 	uv_timer_t timer;
-	uv_idle_t
-		soon; /* in place of a timer of 0, which would fire in the same turn again and again */
+	/* In place of a timer of 0, which would fire in the same turn again and again. */
+	uv_idle_t soon;
 	void (*turn)(void *ctx);
 	void *ctx;
 };

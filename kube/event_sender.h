@@ -15,10 +15,10 @@ struct uv_loop_s;
 
 struct event_sender_options {
 	struct kube_http *http; /* must outlive event_sender_close() */
-	const char *
-		controller; /* "example.com/program", who reports; must outlive it; the instance is the host's name */
-	struct metric
-		*dropped; /* a counter of events that the API did not get; NULL = not counted */
+	/* Who reports, "example.com/program"; must outlive it.  The instance is the host's name. */
+	const char *controller;
+	/* Counts events that the API did not get; NULL = not counted. */
+	struct metric *dropped;
 };
 
 struct event_sender *event_sender_new(struct uv_loop_s *loop,

@@ -29,8 +29,8 @@ struct uv_loop_s;
 struct kube_http_options {
 	struct kube_config *config; /* kubeconfig_load(); its contents are taken over */
 	const char *user_agent;	    /* "PROGRAM/VERSION"; must outlive the connection */
-	struct metric *answers,
-		*failures; /* counters: answers, requests without one; NULL = not counted */
+	/* Counters: answers, and requests without one; NULL = not counted. */
+	struct metric *answers, *failures;
 };
 
 /* Nothing is sent yet.  Returns 0, or an error of reading the CA, a certificate or a token. */

@@ -24,10 +24,11 @@ struct reflector;
 struct uv_loop_s;
 
 struct reflector_resource {
-	const char *path;		/* "/api/v1/pods"; without a query */
-	const char *api_version, *kind; /* "v1", "Pod": items of a list lack them, and get them */
-	const struct json_keep
-		*keep; /* what to parse of an object, WATCH_KEEP_* among it; NULL = all */
+	const char *path; /* "/api/v1/pods"; without a query */
+	/* "v1", "Pod": items of a list lack them, and get them. */
+	const char *api_version, *kind;
+	/* What to parse of an object, WATCH_KEEP_* among it; NULL = all. */
+	const struct json_keep *keep;
 	/* What a person may do when it is forbidden (403), or not known (404); NULL = nothing is suggested. */
 	const char *forbidden_hint, *missing_hint;
 };

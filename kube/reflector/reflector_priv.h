@@ -30,8 +30,8 @@ struct reflector {
 	const char *told_why;	      /* as last logged; NULL = something has come since */
 	struct err end_err, last_err; /* of this request; of the last that failed, until a sync */
 	uv_timer_t timer;	      /* deadline or wait */
-	uv_idle_t
-		slice; /* the rest of what has come; a timer of 0 would fire in the same turn again */
+	/* The rest of what has come; a timer of 0 would fire in the same turn again. */
+	uv_idle_t slice;
 	int open_handles;
 };
 
