@@ -17,6 +17,7 @@ struct event_sender {
 	struct kube_call *call; /* NULL = none is under way */
 	uint64_t call_id;
 	uv_timer_t timer;
+	int64_t pause_ns, not_before_ns;
 	struct metric *dropped;
 	bool closing;
 };
@@ -40,6 +41,7 @@ static void on_done(void *ctx, const struct kube_answer *answer)
 	int code = answer->failure ? 0 : answer->code;
 
 	sender->call = NULL;
+	sender->not_before_ns = now_boot_ns() + sender->pause_ns;
 	if (!event_recorder_done(sender->recorder, sender->call_id, code, now_boot_ns())) {
 		count_dropped(sender);
 		log_debug("an event was not taken", LOG_INT("code", code));
@@ -70,12 +72,15 @@ static void pump(struct event_sender *sender)
 
 	if (sender->call || sender->closing)
 		return;
-	if (event_recorder_next(sender->recorder, now_ns, &call)) {
+	if (now_ns >= sender->not_before_ns &&
+	    event_recorder_next(sender->recorder, now_ns, &call)) {
 		send_event(sender, &call);
 		event_request_release(&call);
 		return;
 	}
 	wake_ns = event_recorder_wake_ns(sender->recorder);
+	if (wake_ns != INT64_MAX)
+		wake_ns = MAX(wake_ns, sender->not_before_ns);
 	if (wake_ns != INT64_MAX)
 		uv_timer_start(&sender->timer, on_timer,
 			       (uint64_t)(MAX(wake_ns - now_ns, 0) / NSEC_PER_MSEC + 1), 0);
@@ -104,6 +109,7 @@ struct event_sender *event_sender_new(struct uv_loop_s *loop,
 	sender->recorder =
 		event_recorder_new(options->controller, host[0] ? host : options->controller);
 	sender->dropped = options->dropped;
+	sender->pause_ns = options->pause_ns;
 	uv_timer_init(loop, &sender->timer);
 	sender->timer.data = sender;
 	return sender;

@@ -17,6 +17,8 @@ struct event_sender_options {
 	struct kube_http *http; /* must outlive event_sender_close() */
 	/* Who reports, "example.com/program"; must outlive it.  The instance is the host's name. */
 	const char *controller;
+	/* Between two requests, so that few are made however many there are; 0 = none. */
+	int64_t pause_ns;
 	/* Counts events that the API did not get; NULL = not counted. */
 	struct metric *dropped;
 };

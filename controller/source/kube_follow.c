@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controller/source/kube_source_priv.h"
 
+#include "controller/core/status/policy_event.h"
 #include "controller/status/kube_status.h"
+#include "kube/event_sender.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/observe/metrics.h"
@@ -17,10 +19,34 @@ static bool is_policy(enum object_kind kind)
 
 /* --- what cannot be used --- */
 
-/* Only once for each name, for a pod comes again with every change of its status. */
-static void log_refused(struct kube_follow *follow, const char *ns, const char *name,
-			const struct err *why)
+/* A policy's own events come with its status. */
+static void tell(struct kube_follow *follow, const json_t *metadata, const struct err *why)
 {
+	const char *ns = json_string_value(json_object_get(metadata, "namespace"));
+	const char *uid = json_string_value(json_object_get(metadata, "uid"));
+	const struct event_object regarding = {
+		.api_version = follow->resource.api_version,
+		.kind = follow->resource.kind,
+		.ns = ns ? ns : "",
+		.name = json_string_value(json_object_get(metadata, "name")),
+		.uid = uid ? uid : "",
+	};
+	cleanup(freep) char *text = xasprintf(
+		"It cannot be read, and is taken for what it was before, if it was anything: %s",
+		why->text);
+
+	event_sender_tell(follow->source->doubts, policy_event_unreadable(), &regarding, text);
+}
+
+/* Only once for each name, for a pod comes again with every change of its status. */
+static void log_refused(struct kube_follow *follow, const json_t *metadata, const struct err *why)
+{
+	const char *ns = json_string_value(json_object_get(metadata, "namespace"));
+	const char *name = json_string_value(json_object_get(metadata, "name"));
+
+	ns = ns ? ns : "";
+	if (!name)
+		return;
 	if (follow->told.nr == TOLD_MAX)
 		key_set_reset(&follow->told, random_u64(), random_u64());
 	if (key_set_has(&follow->told, ns, name))
@@ -28,19 +54,19 @@ static void log_refused(struct kube_follow *follow, const char *ns, const char *
 	key_set_add(&follow->told, ns, name);
 	log_warn("object cannot be used", LOG_STR("path", follow->resource.path),
 		 LOG_STR("namespace", ns), LOG_STR("name", name), LOG_ERR(why));
+	if (!is_policy(follow->kind))
+		tell(follow, metadata, why);
 }
 
 static void refuse(struct kube_follow *follow, const json_t *json, const struct err *why)
 {
 	struct kube_source *source = follow->source;
 	const json_t *metadata = json_object_get(json, "metadata");
-	const char *ns = json_string_value(json_object_get(metadata, "namespace"));
 	struct object *outline = NULL;
 
 	metric_add(follow->refused, 1);
 	if (!is_policy(follow->kind) || object_outline(json, follow->kind, &outline) < 0) {
-		log_refused(follow, ns ? ns : "",
-			    json_string_value(json_object_get(metadata, "name")), why);
+		log_refused(follow, metadata, why);
 		return;
 	}
 	source->changed = true;
@@ -70,6 +96,15 @@ static void on_put(void *ctx, json_t *json)
 	if (is_policy(follow->kind))
 		kube_status_learn(source->status, doc.object, json_object_get(json, "status"));
 	source->sink.apply(source->sink.ctx, &doc);
+}
+
+/* Its last good state stays, as that of one that is refused. */
+static void on_set_aside(void *ctx, json_t *names, const char *why)
+{
+	struct err err = ERR_INIT;
+
+	err_text(&err, "%s", why);
+	refuse(ctx, names, &err);
 }
 
 static void on_remove(void *ctx, const char *ns, const char *name)
@@ -112,6 +147,7 @@ void kube_follow_start(struct kube_follow *follow)
 {
 	static const struct reflector_events events = {
 		.put = on_put,
+		.set_aside = on_set_aside,
 		.remove = on_remove,
 		.sweep = on_sweep,
 		.settled = on_settled,

@@ -12,6 +12,7 @@
 #include "lib/observe/metrics.h"
 
 #define PROGRAM "rubato-controller/" VERSION
+#define DOUBTS_PAUSE_NS NSEC_PER_SEC /* of 20 requests a second */
 #define LACKS_RIGHTS "the ClusterRole lacks list or watch"
 #define LACKS_CRDS "are the CRDs installed?"
 
@@ -64,11 +65,12 @@ static void on_stored(void *ctx, enum object_kind kind, const char *ns, const ch
 
 /* --- life --- */
 
-static struct event_sender *new_events(const struct kube_source *source)
+static struct event_sender *new_events(const struct kube_source *source, int64_t pause_ns)
 {
 	const struct event_sender_options options = {
 		.http = source->http,
 		.controller = PROFILING_GROUP "/controller",
+		.pause_ns = pause_ns,
 		.dropped = metrics_counter(
 			source->metrics, "rubato_controller_events_dropped_total",
 			"Events that the Kubernetes API did not get.", METRIC_NO_LABELS),
@@ -101,7 +103,8 @@ int kube_source_new(struct uv_loop_s *loop, struct kube_config *config, int64_t 
 		return r;
 	}
 	source->status = kube_status_new(loop, source->http, on_stored, source, metrics);
-	source->events = new_events(source);
+	source->events = new_events(source, 0);
+	source->doubts = new_events(source, DOUBTS_PAUSE_NS);
 	*ret_source = source;
 	return 0;
 }
@@ -137,6 +140,7 @@ void kube_source_start(struct kube_source *source, const struct source_sink *sin
 			.api_version = followed[i].api_version,
 			.kind = object_kind_name(follow->kind),
 			.keep = object_keep(follow->kind),
+			.keep_aside = object_keep_outline(follow->kind),
 			.forbidden_hint = LACKS_RIGHTS,
 			.missing_hint = LACKS_CRDS,
 		};
@@ -167,6 +171,7 @@ void kube_source_close(struct kube_source *source)
 		kube_follow_close(&source->follow[i]);
 	kube_status_close(source->status);
 	event_sender_close(source->events);
+	event_sender_close(source->doubts);
 	kube_http_close(source->http);
 	free(source);
 }

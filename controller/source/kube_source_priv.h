@@ -25,7 +25,9 @@ struct kube_source {
 	struct metrics *metrics;
 	struct kube_http *http;
 	struct kube_status *status;
-	struct event_sender *events;
+	struct event_sender *events; /* of policies */
+	struct event_sender
+		*doubts; /* of what cannot be read: they must not stand in the others' way */
 	struct source_sink sink;
 	struct kube_follow follow[KUBE_SOURCE_KINDS];
 	int64_t watch_timeout_s;

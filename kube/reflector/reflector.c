@@ -19,9 +19,10 @@ static const char *text_of(const json_t *metadata, const char *key)
 	return text ? text : "";
 }
 
-static void put(struct reflector *reflector, json_t *object)
+static void put(struct reflector *reflector, const struct watch_read *read)
 {
-	const json_t *metadata = json_object_get(object, "metadata");
+	const struct reflector_events *events = reflector->options.events;
+	const json_t *metadata = json_object_get(read->object, "metadata");
 	const char *ns = text_of(metadata, "namespace"), *name = text_of(metadata, "name");
 
 	if (!name[0])
@@ -30,7 +31,10 @@ static void put(struct reflector *reflector, json_t *object)
 	if (reflector->syncing)
 		key_set_add(&reflector->seen, ns, name);
 	reflector->changed = true;
-	reflector->options.events->put(reflector->options.ctx, object);
+	if (!read->aside)
+		events->put(reflector->options.ctx, read->object);
+	else if (events->set_aside)
+		events->set_aside(reflector->options.ctx, read->object, read->aside);
 	if (!reflector->syncing)
 		log_debug("object changed", LOG_STR("kind", reflector->options.resource->kind),
 			  LOG_STR("namespace", ns), LOG_STR("name", name));
@@ -81,12 +85,10 @@ static void on_piece(void *ctx, const char *data, size_t len)
 	struct reflector *reflector = ctx;
 
 	reflector->told_why = NULL;
-	if (reflector->broken.text[0])
-		return;
 	if (reflector->state.now == WATCH_ASK_LIST || reflector->state.now == WATCH_ASK_VERSION)
 		list_split_feed(&reflector->split, data, len);
-	else if (json_lines_feed(&reflector->lines, data, len, &reflector->broken) < 0)
-		json_lines_reset(&reflector->lines);
+	else
+		json_lines_feed(&reflector->lines, data, len);
 }
 
 static void on_pieces(void *ctx)
@@ -140,7 +142,6 @@ static void send_request(struct reflector *reflector)
 	json_lines_reset(&reflector->lines);
 	list_split_reset(&reflector->split);
 	watch_read_release(&reflector->page);
-	reflector->broken = (struct err)ERR_INIT;
 	reflector->over = false;
 	watch_query(&reflector->state, query);
 	path = xasprintf("%s?%s", reflector->options.resource->path, query);
@@ -193,16 +194,17 @@ static void tell(struct reflector *reflector, const struct watch_do *todo)
 		 LOG_STR("said", reflector->end_err.text));
 }
 
-/* What a step says, in its order.  `object` is that of the event. */
-static void act(struct reflector *reflector, const struct watch_do *todo, json_t *object)
+/* What a step says, in its order.  `read` is what came, or NULL. */
+static void act(struct reflector *reflector, const struct watch_do *todo,
+		const struct watch_read *read)
 {
 	tell(reflector, todo);
 	if (todo->cancel)
 		cancel(reflector);
-	if (todo->put && object)
-		put(reflector, object);
-	if (todo->remove && object)
-		remove_one(reflector, object);
+	if (todo->put && read && read->object)
+		put(reflector, read);
+	if (todo->remove && read && read->object)
+		remove_one(reflector, read->object);
 	if (todo->commit)
 		commit(reflector);
 	if (todo->begin) {
@@ -223,12 +225,13 @@ static void act(struct reflector *reflector, const struct watch_do *todo, json_t
 	reflector->end_err = (struct err)ERR_INIT;
 }
 
-void reflector_step(struct reflector *reflector, const struct watch_event *event, json_t *object)
+void reflector_step(struct reflector *reflector, const struct watch_event *event,
+		    const struct watch_read *read)
 {
 	struct watch_do todo;
 
 	todo = watch_step(&reflector->state, event, now_boot_ns(), random_u64());
-	act(reflector, &todo, object);
+	act(reflector, &todo, read);
 }
 
 /* --- life --- */

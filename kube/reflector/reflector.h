@@ -29,14 +29,20 @@ struct reflector_resource {
 	const char *api_version, *kind;
 	/* What to parse of an object, WATCH_KEEP_* among it; NULL = all. */
 	const struct json_keep *keep;
+	/* What to parse of an object of which `keep` cannot be read; NULL = its names. */
+	const struct json_keep *keep_aside;
 	/* What a person may do when it is forbidden (403), or not known (404); NULL = nothing is suggested. */
 	const char *forbidden_hint, *missing_hint;
 };
 
-/* sweep, settled and synced may be NULL: they are not needed. */
+/* set_aside, sweep, settled and synced may be NULL: they are not needed. */
 struct reflector_events {
 	/* This is how the object is now.  Borrowed, as are all texts. */
 	void (*put)(void *ctx, json_t *object);
+	/* It is there, and cannot be used: it is not JSON as we take it (duplicate members, \u0000, too deep), or
+	 * larger than LIMIT_KUBE_OBJECT_BYTES.  `names` is what could be read of it, metadata.name at least; `why` begins
+	 * with the way to what is wrong, if that is known.  Nothing else is hindered by it. */
+	void (*set_aside)(void *ctx, json_t *names, const char *why);
 	/* It is no more; `ns` is "" when it is cluster-scoped. */
 	void (*remove)(void *ctx, const char *ns, const char *name);
 	/* A sync has told all there is.  Whatever else is known and is not in `seen` is no more: forget some of it,

@@ -24,7 +24,6 @@ struct reflector {
 	struct json_lines lines;
 	struct list_split split;
 	struct watch_read page; /* the metadata of the list under way */
-	struct err broken;	/* the stream cannot be read any further; "" = it can */
 	bool over;		/* the call has ended; `end` is to be told when the rest is read */
 	struct watch_event end;
 	const char *told_why;	      /* as last logged; NULL = something has come since */
@@ -35,8 +34,9 @@ struct reflector {
 	int open_handles;
 };
 
-/* Something happened.  `object` is that of the event, or NULL; borrowed. */
-void reflector_step(struct reflector *reflector, const struct watch_event *event, json_t *object);
+/* Something happened.  `read` is what came, or NULL when nothing did. */
+void reflector_step(struct reflector *reflector, const struct watch_event *event,
+		    const struct watch_read *read);
 
 /* Drain again at the next turn. */
 void reflector_go_on(struct reflector *reflector);

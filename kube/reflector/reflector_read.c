@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kube/reflector/reflector_priv.h"
 
+#include "lib/core/limits.h"
 #include "lib/loop.h"
 
 /* What has come of a request: taken apart, a slice at a time. */
@@ -15,55 +16,76 @@ static void fail(struct reflector *reflector, const struct err *err)
 	reflector_step(reflector, &event, NULL);
 }
 
+static struct watch_kind kind_of(const struct reflector_resource *resource)
+{
+	return (struct watch_kind){
+		.name = resource->kind,
+		.api_version = resource->api_version,
+		.keep = resource->keep,
+		.keep_aside = resource->keep_aside,
+	};
+}
+
 /* Each returns false when nothing whole is left. */
 static bool read_line(struct reflector *reflector)
 {
+	const struct watch_kind kind = kind_of(reflector->options.resource);
 	struct watch_read read = { 0 };
 	struct err err = ERR_INIT;
 	const char *line;
 	size_t len;
+	int r;
 
-	if (!json_lines_next(&reflector->lines, &line, &len)) {
-		if (reflector->broken.text[0])
-			fail(reflector, &reflector->broken);
+	if (!json_lines_next(&reflector->lines, &line, &len))
 		return false;
-	}
-	if (watch_read_line(line, len, reflector->options.resource->keep, &read, &err) < 0)
+	if (line)
+		r = watch_read_line(line, len, &kind, &read, &err);
+	else
+		r = watch_read_passed(&reflector->lines.scan, LIMIT_KUBE_OBJECT_BYTES, &kind, &read,
+				      &err);
+	if (r < 0)
 		fail(reflector, &err);
 	else
-		reflector_step(reflector, &read.event, read.object);
+		reflector_step(reflector, &read.event, &read);
 	watch_read_release(&read);
 	return true;
 }
 
+static int read_item(struct reflector *reflector, const char *text, size_t len, struct err *err)
+{
+	const struct watch_kind kind = kind_of(reflector->options.resource);
+	struct watch_read read = { 0 };
+	int r;
+
+	if (text)
+		r = watch_read_item(text, len, &kind, &read, err);
+	else
+		r = watch_read_passed(&reflector->split.scan, LIMIT_KUBE_OBJECT_BYTES, &kind, &read,
+				      err);
+	if (r == 0)
+		reflector_step(reflector, &read.event, &read);
+	watch_read_release(&read);
+	return r;
+}
+
 static bool read_part(struct reflector *reflector)
 {
-	const struct reflector_resource *resource = reflector->options.resource;
-	struct watch_read read = { 0 };
 	struct err err = ERR_INIT;
-	enum list_part part;
+	enum list_part part = LIST_MORE;
 	const char *text;
 	size_t len;
 	int r = list_split_next(&reflector->split, &part, &text, &len, &err);
+	bool is_item = part == LIST_ITEM || part == LIST_TOO_LONG;
 
 	if (r == 0 && part == LIST_METADATA) {
 		watch_read_release(&reflector->page);
 		r = watch_read_metadata(text, len, &reflector->page, &err);
-	} else if (r == 0 && part == LIST_ITEM && reflector->state.now == WATCH_ASK_LIST) {
-		const struct watch_item_kind kind = {
-			.name = resource->kind,
-			.api_version = resource->api_version,
-			.keep = resource->keep,
-		};
-
-		r = watch_read_item(text, len, &kind, &read, &err);
-		if (r == 0)
-			reflector_step(reflector, &read.event, read.object);
-		watch_read_release(&read);
+	} else if (r == 0 && is_item && reflector->state.now == WATCH_ASK_LIST) {
+		r = read_item(reflector, part == LIST_ITEM ? text : NULL, len, &err);
 	}
 	if (r < 0)
 		fail(reflector, &err);
-	return r == 0 && (part == LIST_ITEM || part == LIST_METADATA);
+	return r == 0 && (is_item || part == LIST_METADATA);
 }
 
 /* All of an answer has been read. */

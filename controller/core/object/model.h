@@ -80,6 +80,9 @@ must_check int object_outline(const json_t *json, enum object_kind kind,
  * looked at. */
 const struct json_keep *object_keep(enum object_kind kind);
 
+/* What object_outline() looks at, and the status of a policy: for an object of which object_keep() cannot be read. */
+const struct json_keep *object_keep_outline(enum object_kind kind);
+
 void object_free(struct object *object);
 static inline void object_freep(struct object **object)
 {

@@ -79,3 +79,26 @@ const struct json_keep *object_keep(enum object_kind kind)
 	}
 	return NULL;
 }
+
+static const struct json_keep outline_metadata[] = {
+	WATCH_KEEP_METADATA,
+	{ .name = "uid" },
+	{ .name = "generation" },
+	{ .name = "deletionTimestamp" },
+	END,
+};
+
+const struct json_keep *object_keep_outline(enum object_kind kind)
+{
+	static const struct json_keep policy[] = {
+		{ .name = "metadata", .member = outline_metadata },
+		{ .name = "status" },
+		END,
+	};
+	static const struct json_keep other[] = {
+		{ .name = "metadata", .member = outline_metadata },
+		END,
+	};
+
+	return kind == OBJECT_POLICY || kind == OBJECT_CLUSTER_POLICY ? policy : other;
+}

@@ -13,3 +13,10 @@ const struct event_reason *policy_event_reason(enum policy_event event)
 
 	return &reason[event];
 }
+
+const struct event_reason *policy_event_unreadable(void)
+{
+	static const struct event_reason reason = { "Warning", "Read", "Unreadable" };
+
+	return &reason;
+}

@@ -17,4 +17,7 @@ enum policy_event {
 
 const struct event_reason *policy_event_reason(enum policy_event event);
 
+/* Of a Pod, Node or Namespace: it cannot be read.  Warning Unreadable. */
+const struct event_reason *policy_event_unreadable(void);
+
 #endif

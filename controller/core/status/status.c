@@ -339,6 +339,12 @@ static void tell_refusal(int64_t generation, const char *why, const struct statu
 	char clean[MESSAGE_MAX], in_force[128];
 	size_t len = utf8_clean(why, strlen(why), clean, sizeof(clean));
 
+	if (input->object && input->object->generation == generation) {
+		snprintf(message, REFUSAL_MAX,
+			 "%s%s It is taken for what it was before, until it is mended.", clean,
+			 len && clean[len - 1] == '?' ? "" : ".");
+		return;
+	}
 	tell_in_force(input, in_force, sizeof(in_force));
 	snprintf(
 		message, REFUSAL_MAX,

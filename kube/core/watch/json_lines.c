@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kube/core/watch/json_lines.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define ROOM_KEPT (64UL * 1024) /* a buffer that one large object made is given back */
@@ -20,6 +19,7 @@ void json_lines_release(struct json_lines *lines)
 void json_lines_reset(struct json_lines *lines)
 {
 	lines->len = lines->at = lines->seen = 0;
+	lines->passing = lines->passed = false;
 }
 
 /* Move the rest to the front and make room for `more`. */
@@ -40,41 +40,84 @@ static void make_room(struct json_lines *lines, size_t more)
 	}
 }
 
-int json_lines_feed(struct json_lines *lines, const char *data, size_t len, struct err *err)
+/* Returns how much of it belongs to a line that is too long. */
+static size_t pass(struct json_lines *lines, const char *data, size_t len)
 {
-	const char *newline = len ? memchr(data, '\n', len) : NULL;
-	size_t first = newline ? (size_t)(newline - data) : len;
+	const char *newline = memchr(data, '\n', len);
+	size_t nr = newline ? (size_t)(newline - data) : len;
 
-	if (!len)
-		return 0;
-	if (lines->seen == lines->len && lines->len - lines->at + first > lines->max)
-		return err_set(err, -EMSGSIZE, "a line of the stream is longer than %zu bytes",
-			       lines->max);
-	make_room(lines, len);
-	memcpy(lines->buf + lines->len, data, len);
-	lines->len += len;
-	return 0;
+	object_scan_feed(&lines->scan, data, nr);
+	lines->passing = !newline;
+	lines->passed = newline;
+	return nr + (newline != NULL);
+}
+
+void json_lines_feed(struct json_lines *lines, const char *data, size_t len)
+{
+	size_t gone = lines->passing && len ? pass(lines, data, len) : 0;
+
+	if (gone == len)
+		return;
+	make_room(lines, len - gone);
+	memcpy(lines->buf + lines->len, data + gone, len - gone);
+	lines->len += len - gone;
+}
+
+/* What is held is of a line that is too long: its end has not come, or is at `end`. */
+static void begin_to_pass(struct json_lines *lines, size_t end)
+{
+	object_scan_begin(&lines->scan, true);
+	object_scan_feed(&lines->scan, lines->buf + lines->at, end - lines->at);
+}
+
+/* Is there a line that was too long? */
+static bool passed(struct json_lines *lines, const char **ret_line, size_t *ret_len)
+{
+	bool is = lines->passed;
+
+	lines->passed = false;
+	if (is) {
+		*ret_line = NULL;
+		*ret_len = 0;
+	}
+	return is;
+}
+
+/* The line that ends at `end`, if it is not empty. */
+static bool take(struct json_lines *lines, size_t end, const char **ret_line, size_t *ret_len)
+{
+	size_t begin = lines->at;
+
+	if (end - begin > lines->max) {
+		begin_to_pass(lines, end);
+		lines->passed = true;
+	}
+	lines->at = lines->seen = end + 1;
+	if (end > begin && lines->buf[end - 1] == '\r')
+		end--;
+	*ret_line = lines->buf + begin;
+	*ret_len = end - begin;
+	return passed(lines, ret_line, ret_len) || end > begin;
 }
 
 bool json_lines_next(struct json_lines *lines, const char **ret_line, size_t *ret_len)
 {
+	if (passed(lines, ret_line, ret_len))
+		return true;
 	while (lines->seen < lines->len) {
-		const char *from = lines->buf + lines->seen;
-		const char *newline = memchr(from, '\n', lines->len - lines->seen);
-		size_t begin = lines->at, end;
+		const char *newline =
+			memchr(lines->buf + lines->seen, '\n', lines->len - lines->seen);
 
-		if (!newline) {
-			lines->seen = lines->len;
-			return false;
+		if (newline) {
+			if (take(lines, (size_t)(newline - lines->buf), ret_line, ret_len))
+				return true;
+			continue;
 		}
-		end = (size_t)(newline - lines->buf);
-		lines->at = lines->seen = end + 1;
-		if (end > begin && lines->buf[end - 1] == '\r')
-			end--;
-		if (end > begin) {
-			*ret_line = lines->buf + begin;
-			*ret_len = end - begin;
-			return true;
+		lines->seen = lines->len;
+		if (lines->len - lines->at > lines->max) {
+			begin_to_pass(lines, lines->len);
+			lines->passing = true;
+			lines->at = lines->len;
 		}
 	}
 	return false;

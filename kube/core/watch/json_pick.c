@@ -7,13 +7,23 @@
 
 #include "lib/core/text/json.h"
 #include "lib/core/text/json_skip.h"
+#include "lib/core/text/utf8.h"
 
 #define LEVELS 64
+#define PATH_BYTES 256
+
+/* A member's name: as it is written (its quotes left out), or decoded. */
+struct name {
+	const char *text;
+	size_t len;
+	json_t *decoded;
+};
 
 /* An object or array that is open and of which parts are kept. */
 struct level {
 	const struct json_keep *keep; /* NULL = everything */
 	json_t *into;		      /* the one above it owns it */
+	struct name name;	      /* of it */
 	char close;
 	bool after_item; /* a comma or the end comes next */
 	bool after_comma;
@@ -25,13 +35,8 @@ struct pick {
 	struct level level[LEVELS];
 	size_t depth, depth_max;
 	bool too_deep;
-};
-
-/* A member's name: as it is written (its quotes left out), or decoded. */
-struct name {
-	const char *text;
-	size_t len;
-	json_t *decoded;
+	const char *why; /* a value is refused: what it has, or is */
+	struct name of;
 };
 
 /* Of the whole text, and of an element. */
@@ -88,21 +93,46 @@ static bool is_plain(const char *text, size_t len)
 	return true;
 }
 
-/* A string (with its quotes), a number or a word; NULL when it is none. */
-static json_t *scalar(const char *text, size_t len)
+/* As it can be kept: what is decoded will be gone. */
+static struct name shown(const struct name *name)
 {
+	return name->decoded ? (struct name){ .text = "?", .len = 1 } : *name;
+}
+
+static void refuse(struct pick *pick, const struct name *name, const char *why)
+{
+	pick->of = shown(name);
+	pick->why = why;
+}
+
+/* A string (with its quotes), a number or a word; NULL when it is none. */
+static json_t *scalar(struct pick *pick, const struct name *name, const char *text, size_t len)
+{
+	json_error_t err = { 0 };
+	json_t *json;
+
 	if (*text == '"' && is_plain(text + 1, len - 2))
-		return json_stringn(text + 1, len - 2);
-	return json_loadb(text, len, JSON_DECODE_ANY, NULL);
+		json = json_stringn(text + 1, len - 2);
+	else
+		json = json_loadb(text, len, JSON_DECODE_ANY, &err);
+	if (!json && *text == '"')
+		refuse(pick, name,
+		       json_error_code(&err) == json_error_null_character
+			       ? "has the character \\u0000 in it"
+			       : "is not a string of UTF-8");
+	return json;
 }
 
 /* False when there is one of the name, too. */
-static bool add_member(json_t *object, const struct name *name, json_t *value)
+static bool add_member(struct pick *pick, json_t *object, const struct name *name, json_t *value)
 {
 	size_t nr = json_object_size(object);
 
-	return json_object_setn_new(object, name->text, name->len, value) == 0 &&
-	       json_object_size(object) > nr;
+	if (json_object_setn_new(object, name->text, name->len, value) < 0)
+		refuse(pick, name, "is not UTF-8");
+	else if (json_object_size(object) == nr)
+		refuse(pick, name, "stands there twice");
+	return !pick->why;
 }
 
 /* Takes `value`, which may be NULL, and adds it to where we are. */
@@ -117,7 +147,7 @@ static bool add(struct pick *pick, const struct name *name, json_t *value)
 	else if (level->close == ']')
 		return json_array_append_new(level->into, value) == 0;
 	else
-		return add_member(level->into, name, value);
+		return add_member(pick, level->into, name, value);
 	return true;
 }
 
@@ -125,7 +155,8 @@ static bool keep_scalar(struct pick *pick, const struct name *name)
 {
 	const char *begin = pick->at;
 
-	return pass_value(pick) && add(pick, name, scalar(begin, (size_t)(pick->at - begin)));
+	return pass_value(pick) &&
+	       add(pick, name, scalar(pick, name, begin, (size_t)(pick->at - begin)));
 }
 
 /* The value at which we are: a scalar, or a level that is to be gone through. */
@@ -144,6 +175,7 @@ static bool keep_value(struct pick *pick, const struct name *name, const struct 
 	pick->level[pick->depth++] = (struct level){
 		.keep = keep,
 		.into = into,
+		.name = shown(name),
 		.close = *pick->at++ == '{' ? '}' : ']',
 	};
 	return true;
@@ -181,7 +213,7 @@ static bool read_name(struct pick *pick, struct name *ret_name)
 	*ret_name = (struct name){ .text = begin + 1, .len = len - 2 };
 	if (is_plain(begin + 1, len - 2))
 		return true;
-	ret_name->decoded = scalar(begin, len);
+	ret_name->decoded = scalar(pick, &no_name, begin, len);
 	ret_name->text = json_string_value(ret_name->decoded);
 	ret_name->len = json_string_length(ret_name->decoded);
 	return ret_name->decoded;
@@ -249,10 +281,34 @@ static bool run(struct pick *pick, const struct json_keep *keep)
 	return pick->at == pick->end;
 }
 
+static size_t put_name(char *out, size_t at, const struct name *name)
+{
+	if (!name->text) {
+		memcpy(out + at, "[]", 3);
+		return at + 2;
+	}
+	if (at)
+		out[at++] = '.';
+	return at + utf8_clean(name->text, name->len, out + at, PATH_BYTES - at);
+}
+
+/* The way to the value that is refused: "spec.selector.matchLabels.app". */
+static void path_of(const struct pick *pick, char out[PATH_BYTES])
+{
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (size_t i = 1; i < pick->depth && at < PATH_BYTES / 2; i++)
+		at = put_name(out, at, &pick->level[i].name);
+	if (at < PATH_BYTES / 2)
+		put_name(out, at, &pick->of);
+}
+
 int json_pick(const char *text, size_t len, const struct json_keep *keep, size_t depth_max,
 	      json_t **ret, struct err *err)
 {
 	struct pick pick = { .at = text, .end = text + len, .depth_max = depth_max };
+	char path[PATH_BYTES];
 
 	assert(depth_max <= LEVELS);
 	if (run(&pick, keep)) {
@@ -260,8 +316,11 @@ int json_pick(const char *text, size_t len, const struct json_keep *keep, size_t
 		return 0;
 	}
 	json_decref(pick.root);
-	return pick.too_deep
-		       ? err_set(err, -EINVAL, "JSON is nested deeper than %zu levels", depth_max)
-		       : err_set(err, -EINVAL, "not valid JSON at byte %zu",
-				 (size_t)(pick.at - text));
+	if (pick.too_deep)
+		return err_set(err, -EINVAL, "JSON is nested deeper than %zu levels", depth_max);
+	if (!pick.why)
+		return err_set(err, -EINVAL, "not valid JSON at byte %zu",
+			       (size_t)(pick.at - text));
+	path_of(&pick, path);
+	return err_set(err, -EINVAL, "%s: %s", path, pick.why);
 }

@@ -115,6 +115,7 @@ static void begin(struct list_split *split, int state)
 	split->begin = split->at;
 	split->depth = 0;
 	split->in_string = split->escaped = false;
+	split->passing = false;
 	split->state = state;
 }
 
@@ -240,6 +241,39 @@ static int step(struct list_split *split, enum list_part *ret_part, struct err *
 	}
 }
 
+/* What has come of an item: when that is too much it is looked at, and not held. */
+static void bound_item(struct list_split *split)
+{
+	if (!split->passing && split->at - split->begin > split->max) {
+		split->passing = true;
+		object_scan_begin(&split->scan, false);
+	}
+	if (!split->passing)
+		return;
+	object_scan_feed(&split->scan, split->buf + split->begin, split->at - split->begin);
+	split->begin = split->at;
+}
+
+/* Go on to the next byte that matters, and look at it. */
+static int advance(struct list_split *split, enum list_part *ret_part, struct err *err)
+{
+	bool in_item = split->state == IN_ITEM, held = holds(split);
+	int r = 0;
+
+	if (in_item || split->state == IN_VALUE)
+		pass_plain(split);
+	if (split->at < split->len) {
+		r = step(split, ret_part, err);
+		split->at++;
+	}
+	if (in_item)
+		bound_item(split);
+	if (r < 0 || in_item || !held || split->at - split->begin <= split->max)
+		return r;
+	split->state = BROKEN;
+	return err_set(err, -EMSGSIZE, "a member of the list is larger than %zu bytes", split->max);
+}
+
 int list_split_next(struct list_split *split, enum list_part *ret_part, const char **ret_text,
 		    size_t *ret_len, struct err *err)
 {
@@ -248,22 +282,13 @@ int list_split_next(struct list_split *split, enum list_part *ret_part, const ch
 	if (split->state == BROKEN)
 		return broken(split, err);
 	while (split->at < split->len && part == LIST_MORE) {
-		int r = 0;
+		int r = advance(split, &part, err);
 
-		if (split->state == IN_ITEM || split->state == IN_VALUE)
-			pass_plain(split);
-		if (split->at < split->len) {
-			r = step(split, &part, err);
-			split->at++;
-		}
 		if (r < 0)
 			return r;
-		if (holds(split) && split->at - split->begin > split->max) {
-			split->state = BROKEN;
-			return err_set(err, -EMSGSIZE, "an item is larger than %zu bytes",
-				       split->max);
-		}
 	}
+	if (part == LIST_ITEM && split->passing)
+		part = LIST_TOO_LONG;
 	if (part != LIST_MORE) {
 		*ret_text = split->buf + split->begin;
 		*ret_len = split->at - split->begin;

@@ -10,26 +10,30 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define BOUND 256
+
 static uint64_t cut(const char *text, size_t len, size_t piece)
 {
+	static const struct watch_kind kind = { .name = "Pod", .api_version = "v1" };
 	struct json_lines lines;
 	struct err err = ERR_INIT;
 	const char *line;
 	uint64_t sum = 0;
 	size_t n;
 
-	json_lines_init(&lines, 4096);
+	json_lines_init(&lines, BOUND);
 	for (size_t at = 0; at < len; at += piece) {
-		if (json_lines_feed(&lines, text + at, MIN(piece, len - at), &err) < 0)
-			break;
+		json_lines_feed(&lines, text + at, MIN(piece, len - at));
 		while (json_lines_next(&lines, &line, &n)) {
 			struct watch_read read = { 0 };
 
 			for (size_t i = 0; i < n; i++)
 				sum = sum * 31 + (unsigned char)line[i];
 			sum++;
-			if (watch_read_line(line, n, NULL, &read, &err) == 0)
-				watch_read_release(&read);
+			if ((line ? watch_read_line(line, n, &kind, &read, &err)
+				  : watch_read_passed(&lines.scan, BOUND, &kind, &read, &err)) == 0)
+				sum = sum * 31 + read.event.type + (read.aside != NULL);
+			watch_read_release(&read);
 		}
 	}
 	json_lines_release(&lines);

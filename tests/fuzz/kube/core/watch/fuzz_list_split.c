@@ -10,9 +10,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define BOUND 256
+
 static uint64_t cut(const char *text, size_t len, size_t piece)
 {
-	static const struct watch_item_kind kind = { .name = "Pod", .api_version = "v1" };
+	static const struct watch_kind kind = { .name = "Pod", .api_version = "v1" };
 	struct list_split split;
 	struct err err = ERR_INIT;
 	enum list_part part = LIST_MORE;
@@ -21,19 +23,24 @@ static uint64_t cut(const char *text, size_t len, size_t piece)
 	size_t n;
 	int r = 0;
 
-	list_split_init(&split, 4096);
+	list_split_init(&split, BOUND);
 	for (size_t at = 0; r == 0 && at < len; at += piece) {
 		list_split_feed(&split, text + at, MIN(piece, len - at));
 		while ((r = list_split_next(&split, &part, &got, &n, &err)) == 0 &&
-		       (part == LIST_ITEM || part == LIST_METADATA)) {
+		       (part == LIST_ITEM || part == LIST_METADATA || part == LIST_TOO_LONG)) {
 			struct watch_read read = { 0 };
 
-			for (size_t i = 0; i < n; i++)
+			for (size_t i = 0; part != LIST_TOO_LONG && i < n; i++)
 				sum = sum * 31 + (unsigned char)got[i];
 			sum += part;
-			if ((part == LIST_ITEM ? watch_read_item(got, n, &kind, &read, &err)
-					       : watch_read_metadata(got, n, &read, &err)) == 0)
-				watch_read_release(&read);
+			if (part == LIST_TOO_LONG)
+				r = watch_read_passed(&split.scan, BOUND, &kind, &read, &err);
+			else if (part == LIST_ITEM)
+				r = watch_read_item(got, n, &kind, &read, &err);
+			else
+				r = watch_read_metadata(got, n, &read, &err);
+			sum = sum * 31 + (r == 0) + 2 * (read.aside != NULL);
+			watch_read_release(&read);
 		}
 	}
 	list_split_release(&split);

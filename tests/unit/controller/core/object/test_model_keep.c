@@ -17,9 +17,10 @@ static struct object *read_line(const char *object, const struct json_keep *its_
 	cleanup(freep) char *line = xasprintf("{\"type\":\"ADDED\",\"object\":%s}", object);
 	struct watch_read read = { 0 };
 	struct object *result = NULL;
+	const struct watch_kind kind = { .keep = its_keep };
 	struct err err = ERR_INIT;
 
-	if (watch_read_line(line, strlen(line), its_keep, &read, &err) == 0) {
+	if (watch_read_line(line, strlen(line), &kind, &read, &err) == 0) {
 		assert_int_equal(read.event.type, WATCH_ADDED);
 		assert_string_equal(read.event.resource_version, "7");
 		if (object_from_json(read.object, &result, &err) < 0)
@@ -109,19 +110,17 @@ static void bookmarks_and_errors_are_understood_of_any_kind(void **state)
 		"\"Failure\","
 		"\"reason\":\"Expired\",\"details\":{\"retryAfterSeconds\":3,\"causes\":"
 		"[{\"reason\":\"ResourceVersionTooLarge\"}]},\"code\":410}}";
+	const struct watch_kind pod = { .keep = object_keep(OBJECT_POD) };
 	struct watch_read read = { 0 };
 	struct err err = ERR_INIT;
 
 	(void)state;
-	assert_int_equal(
-		watch_read_line(bookmark, strlen(bookmark), object_keep(OBJECT_POD), &read, &err),
-		0);
+	assert_int_equal(watch_read_line(bookmark, strlen(bookmark), &pod, &read, &err), 0);
 	assert_int_equal(read.event.type, WATCH_BOOKMARK);
 	assert_true(read.event.initial_end);
 	assert_string_equal(read.event.resource_version, "9");
 	watch_read_release(&read);
-	assert_int_equal(
-		watch_read_line(error, strlen(error), object_keep(OBJECT_POD), &read, &err), 0);
+	assert_int_equal(watch_read_line(error, strlen(error), &pod, &read, &err), 0);
 	assert_int_equal(read.event.type, WATCH_ERROR);
 	assert_int_equal(read.event.status.code, 410);
 	assert_true(read.event.status.expired);
