@@ -144,27 +144,6 @@ static json_t *build(const struct reconcile *reconcile, const struct tracked *it
 	return build_from(item, &input);
 }
 
-/* Is it of another generation, or has any condition another status? */
-static bool flips(const json_t *before, const json_t *after)
-{
-	const json_t *list = json_object_get(after, "conditions"), *condition;
-	size_t i;
-
-	if (!before ||
-	    !json_equal(json_object_get(before, "observedGeneration"),
-			json_object_get(after, "observedGeneration")) ||
-	    json_array_size(json_object_get(before, "conditions")) != json_array_size(list))
-		return true;
-	json_array_foreach(list, i, condition)
-	{
-		const char *type = json_string_value(json_object_get(condition, "type"));
-
-		if (type && status_condition(before, type) != status_condition(after, type))
-			return true;
-	}
-	return false;
-}
-
 /* What the new status means for the boost's course. */
 static void follow(struct reconcile *reconcile, struct tracked *item, const struct object *object,
 		   const json_t *status, const struct instant *now)
@@ -260,7 +239,7 @@ static int64_t settle(struct reconcile *reconcile, struct tracked *item, const s
 		return early_ns;
 	if (object)
 		follow(reconcile, item, object, status, now);
-	if (!last && !flips(item->full, status) && !status_equal(item->full, status) &&
+	if (!last && !status_flips(item->full, status) && !status_equal(item->full, status) &&
 	    now->boot_ns < item->written_ns + STATUS_QUIET_NS)
 		return item->written_ns + STATUS_QUIET_NS;
 	if (!last && now->boot_ns < reconcile->retry_ns && reconcile->retry_ns != INT64_MAX)

@@ -172,6 +172,30 @@ def judge(checks, town):
     town.server.stop()
 
 
+FLOOD = 400
+
+
+def check_flood(checks, town):
+    """400 statuses are 20 s of writing; whoever comes then does not wait for them."""
+    town.controller.start(30)
+    town.apply(policy("alice", "first", sampleRateHz=40))
+    town.until_accepted("alice", "first")
+    for i in range(FLOOD):
+        town.post(policy("mallory", f"flood-{i}", sampleRateHz=40))
+    began = time.monotonic()
+    town.apply(policy("alice", "second", sampleRateHz=40))
+    applied = time.monotonic()
+    town.until_accepted("alice", "second")
+    took = time.monotonic() - applied
+    waiting = sum(not town.accepted("mallory", f"flood-{i}") for i in range(FLOOD - 60, FLOOD, 6))
+    checks.check("while they are written another tenant's policy is accepted at once", took <= 1,
+                 f"{took:.2f} s after kubectl apply, which took {applied - began:.2f} s")
+    checks.check("others still waited by then", waiting > 0, f"{waiting} of the last 10")
+    checks.check("all are written in the end", town.until_accepted("mallory", f"flood-{FLOOD - 1}", timeout_s=60))
+    checks.check("the controller ends well", town.controller.stop() == 0, town.controller.last_lines(2))
+    town.server.stop()
+
+
 def run(checks, what, name, *server_extra):
     try:
         town = Town(name, *server_extra)
@@ -189,4 +213,13 @@ async def and_so_they_are_in_pages(checks):
     run(checks, "unreadable objects in pages", "tenants-pages", "--feature-gates=WatchList=false")
 
 
-CASES = [objects_that_cannot_be_read_are_set_aside_alone, and_so_they_are_in_pages]
+async def a_flood_of_policies_delays_nobody_else(checks):
+    try:
+        town = Town("tenants-flood")
+    except tools.Missing as why:
+        checks.skip("a flood of policies", str(why))
+        return
+    check_flood(checks, town)
+
+
+CASES = [objects_that_cannot_be_read_are_set_aside_alone, and_so_they_are_in_pages, a_flood_of_policies_delays_nobody_else]

@@ -8,12 +8,24 @@
 
 #define RETRY_GRID_NS (100 * NSEC_PER_MSEC) /* thousands that fail are looked at together */
 
+/* The objects of one namespace that are in line; in each lane it takes turns with other namespaces. */
+struct status_turns {
+	char *ns;
+	size_t entries; /* objects of the namespace */
+	struct status_list list[STATUS_LANE_NR];
+	TAILQ_ENTRY(status_turns) place[STATUS_LANE_NR];
+};
+
+TAILQ_HEAD(turns_list, status_turns);
+
 struct status_queue {
-	void *entries;			  /* tsearch(3) */
-	struct status_list urgent, ready; /* to be sent */
-	struct status_list later;	  /* to be sent when due */
-	int64_t later_ns;		  /* not before that is one of `later` due */
-	size_t sends;			  /* under way */
+	void *entries;	  /* tsearch(3) */
+	void *namespaces; /* tsearch(3), of struct status_turns */
+	struct turns_list
+		lane[STATUS_LANE_NR]; /* to be sent; namespaces that have something in the lane */
+	struct status_list later;     /* to be sent when due */
+	int64_t later_ns;	      /* not before that is one of `later` due */
+	size_t sends;		      /* under way */
 	void (*drop)(struct status_entry *entry);
 };
 
@@ -38,18 +50,101 @@ static struct status_entry *lookup(const struct status_queue *queue, enum object
 	return found ? *found : NULL;
 }
 
-static void leave(struct status_entry *entry)
+/* --- namespaces --- */
+
+static int by_ns(const void *a, const void *b)
 {
+	const struct status_turns *x = a, *y = b;
+
+	return strcmp(x->ns, y->ns);
+}
+
+static struct status_turns *turns_of(struct status_queue *queue, const char *ns)
+{
+	struct status_turns *const *found =
+		tfind(&(struct status_turns){ .ns = (char *)ns }, &queue->namespaces, by_ns);
+	struct status_turns *turns;
+
+	if (found)
+		return *found;
+	turns = xcalloc(1, sizeof(*turns));
+	turns->ns = xstrdup(ns);
+	for (int i = 0; i < STATUS_LANE_NR; i++)
+		TAILQ_INIT(&turns->list[i]);
+	if (!tsearch(turns, &queue->namespaces, by_ns))
+		abort();
+	return turns;
+}
+
+static void turns_free(void *ptr)
+{
+	struct status_turns *turns = ptr;
+
+	free(turns->ns);
+	free(turns);
+}
+
+static void turns_put(struct status_queue *queue, struct status_turns *turns)
+{
+	if (--turns->entries)
+		return;
+	tdelete(turns, &queue->namespaces, by_ns);
+	turns_free(turns);
+}
+
+/* --- lines --- */
+
+static void leave(struct status_queue *queue, struct status_entry *entry)
+{
+	struct status_turns *turns = entry->turns;
+	enum status_lane lane = entry->lane;
+
 	if (entry->in)
 		TAILQ_REMOVE(entry->in, entry, place);
+	if (entry->in == &turns->list[lane] && TAILQ_EMPTY(entry->in))
+		TAILQ_REMOVE(&queue->lane[lane], turns, place[lane]);
 	entry->in = NULL;
 }
 
-static void enter(struct status_entry *entry, struct status_list *list)
+static void wait_until_due(struct status_queue *queue, struct status_entry *entry)
 {
-	leave(entry);
+	if (entry->in != &queue->later) {
+		leave(queue, entry);
+		TAILQ_INSERT_TAIL(&queue->later, entry, place);
+		entry->in = &queue->later;
+	}
+	queue->later_ns = MIN(queue->later_ns, entry->due_ns);
+}
+
+/* Whoever is in the lane already keeps its place. */
+static void enter(struct status_queue *queue, struct status_entry *entry, enum status_lane lane)
+{
+	struct status_turns *turns = entry->turns;
+	struct status_list *list = &turns->list[lane];
+
+	if (entry->in == list)
+		return;
+	leave(queue, entry);
+	if (TAILQ_EMPTY(list))
+		TAILQ_INSERT_TAIL(&queue->lane[lane], turns, place[lane]);
 	TAILQ_INSERT_TAIL(list, entry, place);
+	entry->lane = lane;
 	entry->in = list;
+}
+
+/* The next of the lane; its namespace goes to the end.  NULL = none. */
+static struct status_entry *take_turn(struct status_queue *queue, enum status_lane lane)
+{
+	struct status_turns *turns = TAILQ_FIRST(&queue->lane[lane]);
+	struct status_entry *entry;
+
+	if (!turns)
+		return NULL;
+	entry = TAILQ_FIRST(&turns->list[lane]);
+	TAILQ_REMOVE(&queue->lane[lane], turns, place[lane]);
+	TAILQ_INSERT_TAIL(&queue->lane[lane], turns, place[lane]);
+	leave(queue, entry);
+	return entry;
 }
 
 static void entry_free(void *ptr)
@@ -68,7 +163,8 @@ static void entry_free(void *ptr)
 static void forget(struct status_queue *queue, struct status_entry *entry)
 {
 	tdelete(entry, &queue->entries, by_name);
-	leave(entry);
+	leave(queue, entry);
+	turns_put(queue, entry->turns);
 	if (entry->sent) {
 		queue->sends--;
 		queue->drop(entry);
@@ -100,6 +196,8 @@ static struct status_entry *find_or_add(struct status_queue *queue, const struct
 	entry->name = xstrdup(object->name);
 	entry->uid = xstrdup(object->uid);
 	entry->backoff.base_ns = STATUS_RETRY_FIRST_NS;
+	entry->turns = turns_of(queue, object->ns);
+	entry->turns->entries++;
 	if (!tsearch(entry, &queue->entries, by_name))
 		abort();
 	return entry;
@@ -111,15 +209,14 @@ static struct status_entry *find_or_add(struct status_queue *queue, const struct
 static void line_up(struct status_queue *queue, struct status_entry *entry)
 {
 	if (!entry->wanted || entry->sent)
-		leave(entry);
+		leave(queue, entry);
 	else if (entry->due_ns)
-		enter(entry, &queue->later);
-	else if (entry->urgent && entry->in != &queue->urgent)
-		enter(entry, &queue->urgent);
-	else if (!entry->in)
-		enter(entry, &queue->ready);
-	if (entry->in == &queue->later)
-		queue->later_ns = MIN(queue->later_ns, entry->due_ns);
+		wait_until_due(queue, entry);
+	else if (entry->urgent)
+		enter(queue, entry, STATUS_URGENT);
+	else
+		enter(queue, entry,
+		      status_flips(entry->stored, entry->wanted) ? STATUS_FLIP : STATUS_COUNT);
 }
 
 const json_t *status_queue_stored(struct status_queue *queue, const struct object *object)
@@ -174,7 +271,6 @@ static void wake_due(struct status_queue *queue, int64_t now_ns)
 
 		if (entry->due_ns <= now_ns) {
 			entry->due_ns = 0;
-			leave(entry);
 			line_up(queue, entry);
 		} else {
 			queue->later_ns = MIN(queue->later_ns, entry->due_ns);
@@ -189,13 +285,14 @@ struct status_entry *status_queue_next(struct status_queue *queue, int64_t now_n
 
 	wake_due(queue, now_ns);
 	if (queue->sends / 2 < STATUS_SENDS_MAX)
-		entry = TAILQ_FIRST(&queue->urgent);
+		entry = take_turn(queue, STATUS_URGENT);
 	if (!entry && queue->sends < STATUS_SENDS_MAX)
-		entry = TAILQ_FIRST(&queue->ready);
+		entry = take_turn(queue, STATUS_FLIP);
+	if (!entry && queue->sends < STATUS_COUNTS_MAX)
+		entry = take_turn(queue, STATUS_COUNT);
 	if (!entry)
 		return NULL;
 	entry->sent = TAKE_PTR(entry->wanted);
-	leave(entry);
 	queue->sends++;
 	return entry;
 }
@@ -251,8 +348,8 @@ struct status_queue *status_queue_new(void (*drop)(struct status_entry *entry))
 {
 	struct status_queue *queue = xcalloc(1, sizeof(*queue));
 
-	TAILQ_INIT(&queue->urgent);
-	TAILQ_INIT(&queue->ready);
+	for (int i = 0; i < STATUS_LANE_NR; i++)
+		TAILQ_INIT(&queue->lane[i]);
 	TAILQ_INIT(&queue->later);
 	queue->later_ns = INT64_MAX;
 	queue->drop = drop;
@@ -274,5 +371,6 @@ void status_queue_free(struct status_queue *queue)
 		return;
 	twalk_r(queue->entries, drop_sent, queue);
 	tdestroy(queue->entries, entry_free);
+	tdestroy(queue->namespaces, turns_free);
 	free(queue);
 }

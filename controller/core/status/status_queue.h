@@ -5,9 +5,13 @@
 /* Which statuses the Kubernetes API has, which are to be written, and which is next.  Pure.
  *
  * One write per object is under way, the latest status wins, and nothing is written that the API has already.
- * Writes are under way STATUS_SENDS_MAX at a time; as many again for urgent ones, which come first: a boost
- * that waits for its clock must not wait for thousands of others.  What fails is tried again, for as long as
- * the object is there and wants it.  Every step costs the same however many objects there are. */
+ * What fails is tried again, for as long as the object is there and wants it.  Every step costs the same however many
+ * objects there are.
+ *
+ * What goes first: urgent ones (a boost that waits for its clock), then those that change what a person waits for
+ * (status_flips(): a condition, a generation), then those that only count otherwise.  Within each, namespaces take turns,
+ * so that nobody waits for thousands of another's.  STATUS_SENDS_MAX are under way at a time, and as many again for urgent
+ * ones; of mere counts STATUS_COUNTS_MAX, so that what comes meanwhile waits for few. */
 
 #include "controller/core/object/model.h"
 #include "lib/core/backoff.h"
@@ -17,13 +21,22 @@
 #include <sys/queue.h>
 
 #define STATUS_SENDS_MAX 8
+#define STATUS_COUNTS_MAX 4
 #define STATUS_RETRY_FIRST_NS NSEC_PER_SEC
 #define STATUS_RETRY_LAST_NS (30 * NSEC_PER_SEC)
 #define STATUS_UNANSWERED_LAST_NS (4 * NSEC_PER_SEC) /* when nobody listens, which burdens nobody */
 
 struct status_queue;
 struct kube_call;
+struct status_turns;
 TAILQ_HEAD(status_list, status_entry);
+
+enum status_lane {
+	STATUS_URGENT,
+	STATUS_FLIP,
+	STATUS_COUNT,
+	STATUS_LANE_NR,
+};
 
 struct status_entry {
 	enum object_kind kind;
@@ -36,7 +49,9 @@ struct status_entry {
 	json_t *stored, *wanted;
 	bool unsure; /* a write that failed may have taken the place of `stored` */
 	struct backoff backoff;
-	int64_t due_ns; /* of the next try; CLOCK_BOOTTIME */
+	int64_t due_ns;		    /* of the next try; CLOCK_BOOTTIME */
+	struct status_turns *turns; /* those of its namespace */
+	enum status_lane lane;	    /* while it is in line */
 	struct status_list *in;
 	TAILQ_ENTRY(status_entry) place;
 };

@@ -49,3 +49,23 @@ bool status_is_refusal(const json_t *status)
 {
 	return has_text(status_find(status, "Accepted"), "status", "False");
 }
+
+bool status_flips(const json_t *before, const json_t *after)
+{
+	const json_t *list = json_object_get(after, "conditions"), *condition;
+	size_t i;
+
+	if (!before ||
+	    !status_equal(json_object_get(before, "observedGeneration"),
+			  json_object_get(after, "observedGeneration")) ||
+	    json_array_size(json_object_get(before, "conditions")) != json_array_size(list))
+		return true;
+	json_array_foreach(list, i, condition)
+	{
+		const char *type = json_string_value(json_object_get(condition, "type"));
+
+		if (type && status_condition(before, type) != status_condition(after, type))
+			return true;
+	}
+	return false;
+}

@@ -11,6 +11,10 @@
 /* Same content?  Either may be NULL. */
 bool status_equal(const json_t *a, const json_t *b);
 
+/* Is `after` of another generation, or has any condition another status?  The rest are counts and words.  `before` may be
+ * NULL: everything is news then. */
+bool status_flips(const json_t *before, const json_t *after);
+
 /* The condition of this type, or NULL; borrowed.  `status` may be NULL, here and below. */
 const json_t *status_find(const json_t *status, const char *type);
 

@@ -1,45 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "controller/core/status/status_queue.h"
-
-#define SECOND NSEC_PER_SEC
-
-static int dropped;
-
-static void on_drop(struct status_entry *entry)
-{
-	(void)entry;
-	dropped++;
-}
-
-static int setup(void **state)
-{
-	dropped = 0;
-	*state = status_queue_new(on_drop);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	status_queue_free(*state);
-	return 0;
-}
-
-static struct object named(const char *name, const char *uid)
-{
-	return (struct object){ .kind = OBJECT_POLICY,
-				.ns = (char *)"payments",
-				.name = (char *)name,
-				.uid = (char *)uid };
-}
+#include "tests/unit/controller/core/status/queue_rig.h"
 
 static bool want_as(struct status_queue *queue, const char *name, const char *uid, int value,
 		    bool urgent)
@@ -55,34 +15,6 @@ static bool want_as(struct status_queue *queue, const char *name, const char *ui
 static bool want(struct status_queue *queue, const char *name, int value)
 {
 	return want_as(queue, name, name, value, false);
-}
-
-static int value_of(const json_t *status)
-{
-	return (int)json_integer_value(json_object_get(status, "value"));
-}
-
-/* What is sent next is this. */
-static struct status_entry *sends(struct status_queue *queue, int64_t now_ns, const char *name,
-				  int value)
-{
-	struct status_entry *entry = status_queue_next(queue, now_ns);
-
-	assert_non_null(entry);
-	assert_string_equal(entry->name, name);
-	assert_int_equal(value_of(entry->sent), value);
-	return entry;
-}
-
-static void sends_nothing(struct status_queue *queue, int64_t now_ns)
-{
-	assert_null(status_queue_next(queue, now_ns));
-}
-
-static void done(struct status_queue *queue, struct status_entry *entry,
-		 enum status_outcome outcome)
-{
-	status_queue_done(queue, entry, outcome, 0, UINT64_MAX / 2);
 }
 
 static void what_is_wanted_is_sent_once_and_then_there(void **state)
