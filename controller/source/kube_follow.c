@@ -70,7 +70,7 @@ static void refuse(struct kube_follow *follow, const json_t *json, const struct 
 		return;
 	}
 	source->changed = true;
-	kube_status_learn(source->status, outline, json_object_get(json, "status"));
+	kube_status_learn(source->status, outline, json);
 	source->sink.refuse(source->sink.ctx, outline, why->text);
 }
 
@@ -94,7 +94,7 @@ static void on_put(void *ctx, json_t *json)
 	metric_add(follow->objects, 1);
 	source->changed = true;
 	if (is_policy(follow->kind))
-		kube_status_learn(source->status, doc.object, json_object_get(json, "status"));
+		kube_status_learn(source->status, doc.object, json);
 	source->sink.apply(source->sink.ctx, &doc);
 }
 

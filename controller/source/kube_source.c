@@ -163,17 +163,24 @@ void kube_source_note(void *ctx, enum policy_event event, const struct object *o
 	event_sender_tell(source->events, policy_event_reason(event), &regarding, text);
 }
 
+static void on_finished(void *ctx)
+{
+	struct kube_source *source = ctx;
+
+	kube_status_close(source->status);
+	event_sender_close(source->events);
+	event_sender_close(source->doubts);
+	kube_http_close(source->http);
+	free(source);
+}
+
 void kube_source_close(struct kube_source *source)
 {
 	if (!source)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(source->follow); i++)
 		kube_follow_close(&source->follow[i]);
-	kube_status_close(source->status);
-	event_sender_close(source->events);
-	event_sender_close(source->doubts);
-	kube_http_close(source->http);
-	free(source);
+	kube_status_finish(source->status, on_finished, source);
 }
 
 bool kube_source_ok(const struct kube_source *source, struct err *ret_why)

@@ -38,8 +38,8 @@ void kube_source_start(struct kube_source *source, const struct source_sink *sin
 void kube_source_note(void *ctx, enum policy_event event, const struct object *object,
 		      const char *text);
 
-/* Stop; the memory goes when the loop has run its close callbacks.  After reconcile_close() no status is
- * put any more. */
+/* Stop: nothing is told any more.  The statuses that are wanted are still written, for three seconds at most; the memory
+ * goes when the loop has run until then. */
 void kube_source_close(struct kube_source *source);
 
 /* False, with the reason, until everything has been read once, and while something cannot be. */

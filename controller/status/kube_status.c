@@ -6,12 +6,15 @@
 #include <uv.h>
 
 #include "controller/core/status/status_queue.h"
+#include "kube/core/watch/watch_read.h"
+#include "lib/core/limits.h"
 #include "lib/core/text/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/observe/metrics.h"
 
-#define GONE_QUIETLY 3 /* tries */
+#define GONE_QUIETLY 3	 /* tries */
+#define PATIENCE_MS 3000 /* at the end */
 
 struct kube_status {
 	struct kube_http *http;
@@ -21,6 +24,8 @@ struct kube_status {
 	void *ctx;
 	struct err failing; /* why; "" = it works */
 	struct metric *writes, *failures;
+	void (*finished)(void *ctx); /* NULL = goes on */
+	void *finished_ctx;
 	bool closing;
 };
 
@@ -67,7 +72,7 @@ static void send_status(struct kube_status *kube, struct status_entry *entry)
 		.body = body,
 		.body_len = strlen(body),
 		.content_type = "application/apply-patch+yaml",
-		.exempt = entry->urgent,
+		.exempt = entry->urgent || kube->finished,
 		.done = on_done,
 		.ctx = entry,
 	};
@@ -78,6 +83,7 @@ static void send_status(struct kube_status *kube, struct status_entry *entry)
 }
 
 static void on_timer(uv_timer_t *timer);
+static void on_patience(uv_timer_t *timer);
 
 /* Send what may be sent. */
 static void pump(struct kube_status *kube)
@@ -89,6 +95,11 @@ static void pump(struct kube_status *kube)
 		return;
 	while ((entry = status_queue_next(kube->queue, now_ns)))
 		send_status(kube, entry);
+	if (kube->finished) {
+		if (!status_queue_busy(kube->queue))
+			uv_timer_start(&kube->timer, on_patience, 0, 0);
+		return;
+	}
 	wake_ns = status_queue_wake_ns(kube->queue);
 	if (wake_ns != INT64_MAX)
 		uv_timer_start(&kube->timer, on_timer,
@@ -98,6 +109,14 @@ static void pump(struct kube_status *kube)
 static void on_timer(uv_timer_t *timer)
 {
 	pump(timer->data);
+}
+
+/* All is written, or it takes too long. */
+static void on_patience(uv_timer_t *timer)
+{
+	struct kube_status *kube = timer->data;
+
+	kube->finished(kube->finished_ctx);
 }
 
 static enum status_outcome outcome_of(const struct kube_answer *answer)
@@ -137,19 +156,38 @@ static bool is_expected(const struct status_entry *entry, enum status_outcome ou
 	return outcome == STATUS_GONE && entry->backoff.failures < GONE_QUIETLY;
 }
 
+/* The object's resourceVersion after the write; NULL = it is not said. */
+static const char *version_of(const struct kube_answer *answer, char out[STATUS_VERSION_BYTES])
+{
+	json_auto_t *object = NULL;
+	const char *version;
+
+	if (json_pick(answer->body, answer->len, watch_keep_names, LIMIT_KUBE_OBJECT_DEPTH, &object,
+		      NULL) < 0)
+		return NULL;
+	version = json_string_value(
+		json_object_get(json_object_get(object, "metadata"), "resourceVersion"));
+	if (!version || strlen(version) >= STATUS_VERSION_BYTES)
+		return NULL;
+	return strcpy(out, version);
+}
+
 static void on_done(void *ctx, const struct kube_answer *answer)
 {
 	struct status_entry *entry = ctx;
 	struct kube_status *kube = entry->owner;
 	enum status_outcome outcome = outcome_of(answer);
+	char version[STATUS_VERSION_BYTES];
 
 	entry->call = NULL;
 	if (outcome == STATUS_STORED)
 		on_stored(kube);
 	else if (!is_expected(entry, outcome))
 		on_failed(kube, entry, answer);
-	status_queue_done(kube->queue, entry, outcome, now_boot_ns(), random_u64());
-	if (outcome == STATUS_STORED)
+	status_queue_done(kube->queue, entry, outcome,
+			  outcome == STATUS_STORED ? version_of(answer, version) : NULL,
+			  now_boot_ns(), random_u64());
+	if (outcome == STATUS_STORED && !kube->finished)
 		kube->stored(kube->ctx, entry->kind, entry->ns, entry->name);
 	pump(kube);
 }
@@ -211,9 +249,14 @@ struct status_store kube_status_store(struct kube_status *kube)
 	return (struct status_store){ .ops = &ops, .ctx = kube };
 }
 
-void kube_status_learn(struct kube_status *kube, const struct object *object, const json_t *status)
+void kube_status_learn(struct kube_status *kube, const struct object *object, const json_t *json)
 {
-	status_queue_learn(kube->queue, object, status);
+	const json_t *metadata = json_object_get(json, "metadata");
+
+	status_queue_learn(kube->queue, object, json_object_get(json, "status"),
+			   json_string_value(json_object_get(metadata, "resourceVersion")),
+			   now_boot_ns());
+	pump(kube);
 }
 
 bool kube_status_ok(const struct kube_status *kube, struct err *ret_why)
@@ -254,6 +297,14 @@ struct kube_status *kube_status_new(struct uv_loop_s *loop, struct kube_http *ht
 static void on_closed(uv_handle_t *handle)
 {
 	free(handle->data);
+}
+
+void kube_status_finish(struct kube_status *kube, void (*finished)(void *ctx), void *ctx)
+{
+	kube->finished = finished;
+	kube->finished_ctx = ctx;
+	uv_timer_start(&kube->timer, on_patience, PATIENCE_MS, 0);
+	pump(kube);
 }
 
 void kube_status_close(struct kube_status *kube)

@@ -20,14 +20,18 @@ struct kube_status *kube_status_new(struct uv_loop_s *loop, struct kube_http *ht
 				    void (*stored)(void *ctx, enum object_kind kind, const char *ns,
 						   const char *name),
 				    void *ctx, struct metrics *metrics);
+/* Nothing new comes: write what is wanted, without waiting for the token bucket, for at most three seconds.  Then, from the
+ * loop, `finished` is called; `stored` is not any more. */
+void kube_status_finish(struct kube_status *kube, void (*finished)(void *ctx), void *ctx);
+
 /* To be called before kube_http_close(); the memory goes when the loop has run its close callbacks. */
 void kube_status_close(struct kube_status *kube);
 
 struct status_store kube_status_store(struct kube_status *kube);
 
-/* What the API has as the status of an object that came; only news is taken: an echo of an older write of
- * ours is not. */
-void kube_status_learn(struct kube_status *kube, const struct object *object, const json_t *status);
+/* The API has an object like this: `json`, of which the status and the resourceVersion are looked at.  A status that another
+ * has written, removed or restored since our last write is written again. */
+void kube_status_learn(struct kube_status *kube, const struct object *object, const json_t *json);
 
 /* False, with the reason, while statuses cannot be written. */
 bool kube_status_ok(const struct kube_status *kube, struct err *ret_why);

@@ -4,30 +4,12 @@
 #include <search.h>
 #include <string.h>
 
+#include "controller/core/status/status_queue_priv.h"
 #include "controller/core/status/status_read.h"
+#include "kube/core/watch/watch_fsm.h"
+#include "lib/core/text/json.h"
 
 #define RETRY_GRID_NS (100 * NSEC_PER_MSEC) /* thousands that fail are looked at together */
-
-/* The objects of one namespace that are in line; in each lane it takes turns with other namespaces. */
-struct status_turns {
-	char *ns;
-	size_t entries; /* objects of the namespace */
-	struct status_list list[STATUS_LANE_NR];
-	TAILQ_ENTRY(status_turns) place[STATUS_LANE_NR];
-};
-
-TAILQ_HEAD(turns_list, status_turns);
-
-struct status_queue {
-	void *entries;	  /* tsearch(3) */
-	void *namespaces; /* tsearch(3), of struct status_turns */
-	struct turns_list
-		lane[STATUS_LANE_NR]; /* to be sent; namespaces that have something in the lane */
-	struct status_list later;     /* to be sent when due */
-	int64_t later_ns;	      /* not before that is one of `later` due */
-	size_t sends;		      /* under way */
-	void (*drop)(struct status_entry *entry);
-};
 
 /* --- entries --- */
 
@@ -50,103 +32,6 @@ static struct status_entry *lookup(const struct status_queue *queue, enum object
 	return found ? *found : NULL;
 }
 
-/* --- namespaces --- */
-
-static int by_ns(const void *a, const void *b)
-{
-	const struct status_turns *x = a, *y = b;
-
-	return strcmp(x->ns, y->ns);
-}
-
-static struct status_turns *turns_of(struct status_queue *queue, const char *ns)
-{
-	struct status_turns *const *found =
-		tfind(&(struct status_turns){ .ns = (char *)ns }, &queue->namespaces, by_ns);
-	struct status_turns *turns;
-
-	if (found)
-		return *found;
-	turns = xcalloc(1, sizeof(*turns));
-	turns->ns = xstrdup(ns);
-	for (int i = 0; i < STATUS_LANE_NR; i++)
-		TAILQ_INIT(&turns->list[i]);
-	if (!tsearch(turns, &queue->namespaces, by_ns))
-		abort();
-	return turns;
-}
-
-static void turns_free(void *ptr)
-{
-	struct status_turns *turns = ptr;
-
-	free(turns->ns);
-	free(turns);
-}
-
-static void turns_put(struct status_queue *queue, struct status_turns *turns)
-{
-	if (--turns->entries)
-		return;
-	tdelete(turns, &queue->namespaces, by_ns);
-	turns_free(turns);
-}
-
-/* --- lines --- */
-
-static void leave(struct status_queue *queue, struct status_entry *entry)
-{
-	struct status_turns *turns = entry->turns;
-	enum status_lane lane = entry->lane;
-
-	if (entry->in)
-		TAILQ_REMOVE(entry->in, entry, place);
-	if (entry->in == &turns->list[lane] && TAILQ_EMPTY(entry->in))
-		TAILQ_REMOVE(&queue->lane[lane], turns, place[lane]);
-	entry->in = NULL;
-}
-
-static void wait_until_due(struct status_queue *queue, struct status_entry *entry)
-{
-	if (entry->in != &queue->later) {
-		leave(queue, entry);
-		TAILQ_INSERT_TAIL(&queue->later, entry, place);
-		entry->in = &queue->later;
-	}
-	queue->later_ns = MIN(queue->later_ns, entry->due_ns);
-}
-
-/* Whoever is in the lane already keeps its place. */
-static void enter(struct status_queue *queue, struct status_entry *entry, enum status_lane lane)
-{
-	struct status_turns *turns = entry->turns;
-	struct status_list *list = &turns->list[lane];
-
-	if (entry->in == list)
-		return;
-	leave(queue, entry);
-	if (TAILQ_EMPTY(list))
-		TAILQ_INSERT_TAIL(&queue->lane[lane], turns, place[lane]);
-	TAILQ_INSERT_TAIL(list, entry, place);
-	entry->lane = lane;
-	entry->in = list;
-}
-
-/* The next of the lane; its namespace goes to the end.  NULL = none. */
-static struct status_entry *take_turn(struct status_queue *queue, enum status_lane lane)
-{
-	struct status_turns *turns = TAILQ_FIRST(&queue->lane[lane]);
-	struct status_entry *entry;
-
-	if (!turns)
-		return NULL;
-	entry = TAILQ_FIRST(&turns->list[lane]);
-	TAILQ_REMOVE(&queue->lane[lane], turns, place[lane]);
-	TAILQ_INSERT_TAIL(&queue->lane[lane], turns, place[lane]);
-	leave(queue, entry);
-	return entry;
-}
-
 static void entry_free(void *ptr)
 {
 	struct status_entry *entry = ptr;
@@ -154,6 +39,7 @@ static void entry_free(void *ptr)
 	json_decref(entry->stored);
 	json_decref(entry->wanted);
 	json_decref(entry->sent);
+	json_decref(entry->news);
 	free(entry->ns);
 	free(entry->name);
 	free(entry->uid);
@@ -163,8 +49,8 @@ static void entry_free(void *ptr)
 static void forget(struct status_queue *queue, struct status_entry *entry)
 {
 	tdelete(entry, &queue->entries, by_name);
-	leave(queue, entry);
-	turns_put(queue, entry->turns);
+	status_leave(queue, entry);
+	status_turns_put(queue, entry->turns);
 	if (entry->sent) {
 		queue->sends--;
 		queue->drop(entry);
@@ -196,7 +82,7 @@ static struct status_entry *find_or_add(struct status_queue *queue, const struct
 	entry->name = xstrdup(object->name);
 	entry->uid = xstrdup(object->uid);
 	entry->backoff.base_ns = STATUS_RETRY_FIRST_NS;
-	entry->turns = turns_of(queue, object->ns);
+	entry->turns = status_turns_get(queue, object->ns);
 	entry->turns->entries++;
 	if (!tsearch(entry, &queue->entries, by_name))
 		abort();
@@ -209,14 +95,15 @@ static struct status_entry *find_or_add(struct status_queue *queue, const struct
 static void line_up(struct status_queue *queue, struct status_entry *entry)
 {
 	if (!entry->wanted || entry->sent)
-		leave(queue, entry);
+		status_leave(queue, entry);
 	else if (entry->due_ns)
-		wait_until_due(queue, entry);
+		status_wait(queue, entry);
 	else if (entry->urgent)
-		enter(queue, entry, STATUS_URGENT);
+		status_enter(queue, entry, STATUS_URGENT);
 	else
-		enter(queue, entry,
-		      status_flips(entry->stored, entry->wanted) ? STATUS_FLIP : STATUS_COUNT);
+		status_enter(queue, entry,
+			     status_flips(entry->stored, entry->wanted) ? STATUS_FLIP
+									: STATUS_COUNT);
 }
 
 const json_t *status_queue_stored(struct status_queue *queue, const struct object *object)
@@ -226,12 +113,84 @@ const json_t *status_queue_stored(struct status_queue *queue, const struct objec
 	return entry ? entry->stored : NULL;
 }
 
-void status_queue_learn(struct status_queue *queue, const struct object *object,
-			const json_t *status)
+/* --- what others write --- */
+
+static void keep_version(char ret[STATUS_VERSION_BYTES], const char *version)
 {
-	if (find(queue, object) || !json_is_object(status))
+	ret[0] = '\0';
+	if (version && strlen(version) < STATUS_VERSION_BYTES)
+		memcpy(ret, version, strlen(version) + 1);
+}
+
+/* Somebody undoes what we write, again and again: who is right is not for us to fight out. */
+static int64_t mend_due(struct status_entry *entry, int64_t now_ns)
+{
+	bool calm = !entry->mended_ns || now_ns - entry->mended_ns > STATUS_MEND_CALM_NS;
+
+	entry->mend_wait_ns = calm ? 0
+				   : MIN(MAX(2 * entry->mend_wait_ns, STATUS_RETRY_FIRST_NS),
+					 STATUS_MEND_LAST_NS);
+	entry->mended_ns = now_ns;
+	return entry->mend_wait_ns ? now_ns + entry->mend_wait_ns : 0;
+}
+
+/* The API has `status` (taken over; NULL = none), which we did not write: what we wanted is wanted again. */
+static void mend(struct status_queue *queue, struct status_entry *entry, json_t *status,
+		 int64_t now_ns)
+{
+	json_t *ours = entry->stored;
+
+	entry->stored = status;
+	if (!entry->is_ours || entry->wanted) {
+		json_decref(ours);
+	} else {
+		entry->wanted = ours;
+		entry->due_ns = mend_due(entry, now_ns);
+	}
+	line_up(queue, entry);
+}
+
+void status_queue_learn(struct status_queue *queue, const struct object *object,
+			const json_t *status, const char *version, int64_t now_ns)
+{
+	struct status_entry *entry = find(queue, object);
+
+	if (!entry) {
+		if (!json_is_object(status))
+			return;
+		entry = find_or_add(queue, object);
+		entry->stored = json_deep_copy(status);
+		keep_version(entry->version, version);
 		return;
-	find_or_add(queue, object)->stored = json_deep_copy(status);
+	}
+	if (!version || watch_version_compare(version, entry->version) <= 0)
+		return;
+	if (entry->sent) {
+		/* The answer will tell whether it came before or after what is under way. */
+		json_decref(entry->news);
+		entry->news =
+			json_is_object(status) ? json_deep_copy(status) : json_must(json_object());
+		keep_version(entry->news_version, version);
+		return;
+	}
+	keep_version(entry->version, version);
+	if (!status_equal(entry->stored, status))
+		mend(queue, entry, json_deep_copy(status), now_ns);
+}
+
+/* What has come of others while a write of ours was under way, which has become `version`. */
+static void judge_news(struct status_queue *queue, struct status_entry *entry, const char *version,
+		       int64_t now_ns)
+{
+	json_t *news = TAKE_PTR(entry->news);
+
+	keep_version(entry->version, version);
+	if (news && watch_version_compare(entry->news_version, entry->version) > 0 &&
+	    !status_equal(news, entry->stored)) {
+		keep_version(entry->version, entry->news_version);
+		mend(queue, entry, TAKE_PTR(news), now_ns);
+	}
+	json_decref(news);
 }
 
 bool status_queue_want(struct status_queue *queue, const struct object *object, json_t *status,
@@ -241,6 +200,7 @@ bool status_queue_want(struct status_queue *queue, const struct object *object, 
 	bool there = entry->sent ? status_equal(entry->sent, status)
 				 : !entry->unsure && status_equal(entry->stored, status);
 
+	entry->is_ours = true;
 	json_decref(entry->wanted);
 	entry->wanted = there ? NULL : json_incref(status);
 	entry->urgent = urgent;
@@ -285,11 +245,11 @@ struct status_entry *status_queue_next(struct status_queue *queue, int64_t now_n
 
 	wake_due(queue, now_ns);
 	if (queue->sends / 2 < STATUS_SENDS_MAX)
-		entry = take_turn(queue, STATUS_URGENT);
+		entry = status_take_turn(queue, STATUS_URGENT);
 	if (!entry && queue->sends < STATUS_SENDS_MAX)
-		entry = take_turn(queue, STATUS_FLIP);
+		entry = status_take_turn(queue, STATUS_FLIP);
 	if (!entry && queue->sends < STATUS_COUNTS_MAX)
-		entry = take_turn(queue, STATUS_COUNT);
+		entry = status_take_turn(queue, STATUS_COUNT);
 	if (!entry)
 		return NULL;
 	entry->sent = TAKE_PTR(entry->wanted);
@@ -317,7 +277,8 @@ static void failed(struct status_entry *entry, int64_t cap_ns, int64_t now_ns, u
 }
 
 void status_queue_done(struct status_queue *queue, struct status_entry *entry,
-		       enum status_outcome outcome, int64_t now_ns, uint64_t rnd)
+		       enum status_outcome outcome, const char *version, int64_t now_ns,
+		       uint64_t rnd)
 {
 	queue->sends--;
 	switch (outcome) {
@@ -326,6 +287,7 @@ void status_queue_done(struct status_queue *queue, struct status_entry *entry,
 		entry->stored = TAKE_PTR(entry->sent);
 		entry->unsure = false;
 		backoff_reset(&entry->backoff);
+		judge_news(queue, entry, version, now_ns);
 		break;
 	case STATUS_FAILED:
 		entry->unsure = true;
@@ -348,10 +310,7 @@ struct status_queue *status_queue_new(void (*drop)(struct status_entry *entry))
 {
 	struct status_queue *queue = xcalloc(1, sizeof(*queue));
 
-	for (int i = 0; i < STATUS_LANE_NR; i++)
-		TAILQ_INIT(&queue->lane[i]);
-	TAILQ_INIT(&queue->later);
-	queue->later_ns = INT64_MAX;
+	status_lanes_init(queue);
 	queue->drop = drop;
 	return queue;
 }
@@ -371,6 +330,6 @@ void status_queue_free(struct status_queue *queue)
 		return;
 	twalk_r(queue->entries, drop_sent, queue);
 	tdestroy(queue->entries, entry_free);
-	tdestroy(queue->namespaces, turns_free);
+	status_lanes_release(queue);
 	free(queue);
 }

@@ -24,6 +24,10 @@
 #define STATUS_COUNTS_MAX 4
 #define STATUS_RETRY_FIRST_NS NSEC_PER_SEC
 #define STATUS_RETRY_LAST_NS (30 * NSEC_PER_SEC)
+#define STATUS_VERSION_BYTES 64 /* of a resourceVersion */
+/* What another has written over is written again at once; who does it again within a while waits longer each time. */
+#define STATUS_MEND_CALM_NS (600 * NSEC_PER_SEC)
+#define STATUS_MEND_LAST_NS (300 * NSEC_PER_SEC)
 #define STATUS_UNANSWERED_LAST_NS (4 * NSEC_PER_SEC) /* when nobody listens, which burdens nobody */
 
 struct status_queue;
@@ -47,6 +51,11 @@ struct status_entry {
 	void *owner;		/* the caller's */
 	/* The queue's own. */
 	json_t *stored, *wanted;
+	char version[STATUS_VERSION_BYTES]; /* of the object with `stored`; "" = not known */
+	bool is_ours;			    /* we have wanted something for it */
+	json_t *news;			    /* came while `sent` is under way; NULL = nothing */
+	char news_version[STATUS_VERSION_BYTES];
+	int64_t mended_ns, mend_wait_ns; /* the last time, and how long it waited */
 	bool unsure; /* a write that failed may have taken the place of `stored` */
 	struct backoff backoff;
 	int64_t due_ns;		    /* of the next try; CLOCK_BOOTTIME */
@@ -70,9 +79,10 @@ void status_queue_free(struct status_queue *queue);
 /* What the API has of this very object (by uid), or NULL; borrowed until the next call for the object. */
 const json_t *status_queue_stored(struct status_queue *queue, const struct object *object);
 
-/* The API has this as the status of an object; news only: an echo of an older write of ours is not taken. */
+/* The API has `status` (NULL = none) as the status of an object whose resourceVersion is `version`.  What is newer than the
+ * last write of ours and is not what we wrote was written (removed, restored) by another: it is written over. */
 void status_queue_learn(struct status_queue *queue, const struct object *object,
-			const json_t *status);
+			const json_t *status, const char *version, int64_t now_ns);
 
 /* The object's status is to be this (a new reference is taken).  True when the API has it already. */
 must_check bool status_queue_want(struct status_queue *queue, const struct object *object,
@@ -89,8 +99,12 @@ bool status_queue_retries(const struct status_queue *queue);
 /* When there will be something, if nothing happens before; INT64_MAX = never. */
 int64_t status_queue_wake_ns(const struct status_queue *queue);
 
-/* What came of it. */
+/* What came of it.  `version`: the object's resourceVersion now, when it is stored; NULL = not known. */
 void status_queue_done(struct status_queue *queue, struct status_entry *entry,
-		       enum status_outcome outcome, int64_t now_ns, uint64_t rnd);
+		       enum status_outcome outcome, const char *version, int64_t now_ns,
+		       uint64_t rnd);
+
+/* Is something under way, or in line to be sent at once? */
+bool status_queue_busy(const struct status_queue *queue);
 
 #endif

@@ -71,7 +71,7 @@ static inline void sends_nothing(struct status_queue *queue, int64_t now_ns)
 static inline void done(struct status_queue *queue, struct status_entry *entry,
 			enum status_outcome outcome)
 {
-	status_queue_done(queue, entry, outcome, 0, UINT64_MAX / 2);
+	status_queue_done(queue, entry, outcome, NULL, 0, UINT64_MAX / 2);
 }
 
 #endif

@@ -58,7 +58,7 @@ static void what_the_api_has_already_is_not_sent(void **state)
 	struct object object = named("a", "a");
 	json_t *status = json_pack("{si}", "value", 7);
 
-	status_queue_learn(*state, &object, status);
+	status_queue_learn(*state, &object, status, "1", 0);
 	assert_true(want(*state, "a", 7));
 	assert_int_equal(value_of(status_queue_stored(*state, &object)), 7);
 	json_decref(status);
@@ -71,7 +71,7 @@ static void an_echo_of_an_older_write_is_no_news(void **state)
 
 	want(*state, "a", 2);
 	done(*state, sends(*state, 0, "a", 2), STATUS_STORED);
-	status_queue_learn(*state, &object, old);
+	status_queue_learn(*state, &object, old, "1", 0);
 	assert_int_equal(value_of(status_queue_stored(*state, &object)), 2);
 	json_decref(old);
 }
@@ -122,8 +122,8 @@ static void an_api_that_is_away_is_asked_every_few_seconds(void **state)
 
 		if (!i)
 			want(*state, "a", 1);
-		status_queue_done(*state, sends(*state, at_ns, "a", 1), STATUS_UNANSWERED, at_ns,
-				  UINT64_MAX);
+		status_queue_done(*state, sends(*state, at_ns, "a", 1), STATUS_UNANSWERED, NULL,
+				  at_ns, UINT64_MAX);
 		assert_in_range(status_queue_wake_ns(*state) - at_ns, 1,
 				STATUS_UNANSWERED_LAST_NS + SECOND);
 	}
@@ -202,7 +202,7 @@ static void twenty_thousand_take_no_longer_each_than_one(void **state)
 		want(*state, name, i);
 	}
 	for (struct status_entry *entry; (entry = status_queue_next(*state, 0)); sent++)
-		status_queue_done(*state, entry, STATUS_FAILED, 0, (uint64_t)sent << 40);
+		status_queue_done(*state, entry, STATUS_FAILED, NULL, 0, (uint64_t)sent << 40);
 	assert_int_equal(sent, 20000);
 	for (struct status_entry *entry; (entry = status_queue_next(*state, 60 * SECOND)); sent--)
 		done(*state, entry, STATUS_STORED);
