@@ -204,18 +204,10 @@ static int64_t write_status(struct reconcile *reconcile, struct tracked *item, j
 static int64_t early_until(struct reconcile *reconcile, struct tracked *item, const json_t *status,
 			   const struct instant *now)
 {
-	int64_t until_ns;
-
 	if (!reconcile->grace_ns)
 		reconcile->grace_ns = now->boot_ns + STATUS_GRACE_NS;
-	if (!status_awaits_agents(last_status(reconcile, item), status)) {
-		item->behind_ns = 0;
-		return 0;
-	}
-	if (!item->behind_ns)
-		item->behind_ns = now->boot_ns;
-	until_ns = MAX(reconcile->grace_ns, item->behind_ns + STATUS_CATCH_UP_NS);
-	return now->boot_ns < until_ns ? until_ns : 0;
+	return status_early_until(last_status(reconcile, item), status, reconcile->grace_ns,
+				  now->boot_ns, &item->behind_ns);
 }
 
 /* Returns when to look again, or INT64_MAX. */
