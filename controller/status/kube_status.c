@@ -169,7 +169,8 @@ static const char *version_of(const struct kube_answer *answer, char out[STATUS_
 		json_object_get(json_object_get(object, "metadata"), "resourceVersion"));
 	if (!version || strlen(version) >= STATUS_VERSION_BYTES)
 		return NULL;
-	return strcpy(out, version);
+	memcpy(out, version, strlen(version) + 1);
+	return out;
 }
 
 static void on_done(void *ctx, const struct kube_answer *answer)
