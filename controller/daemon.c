@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "controller/core/store/store_dump.h"
+#include "controller/hub/epoch_file.h"
 #include "controller/hub/hub.h"
 #include "controller/hub/kube_identity.h"
 #include "controller/reconcile/reconcile.h"
@@ -28,6 +29,7 @@ struct daemon {
 	struct loop_stop stop;
 	struct metrics *metrics;
 	struct status_dir *status_dir;
+	struct control_epoch epoch;
 	struct reconcile *reconcile;
 	struct hub *hub;
 	struct source_dir *source; /* NULL = the Kubernetes API */
@@ -91,7 +93,7 @@ static int start_hub(struct daemon *daemon, struct err *err)
 		.cert_file = settings->tls_cert,
 		.key_file = settings->tls_key,
 		.ca_file = settings->tls_ca,
-		.epoch = { .t = now_wall_ns() / NSEC_PER_SEC, .n = 1 },
+		.epoch = daemon->epoch,
 		.ttl_ms = (uint32_t)(settings->boost_ttl_ns / NSEC_PER_MSEC),
 		.authenticate = daemon->identity ? kube_identity_ask : NULL,
 		.auth_ctx = daemon->identity,
@@ -116,19 +118,25 @@ static int start_status_dir(struct daemon *daemon, struct status_store *ret, str
 {
 	const struct settings *settings = daemon->settings;
 	cleanup(freep) char *beside = xasprintf("%s/.status", settings->source);
-	int r = status_dir_new(settings->status ? settings->status : beside, daemon->metrics,
-			       &daemon->status_dir, err);
+	const char *dir = settings->status ? settings->status : beside;
+	cleanup(freep) char *epoch = xasprintf("%s/.epoch", dir);
+	int r = status_dir_new(dir, daemon->metrics, &daemon->status_dir, err);
 
-	if (r == 0)
-		*ret = status_dir_store(daemon->status_dir);
-	return r;
+	if (r < 0)
+		return r;
+	*ret = status_dir_store(daemon->status_dir);
+	return epoch_file_next(epoch, now_wall_ns() / NSEC_PER_SEC, &daemon->epoch, err);
 }
 
 static int start_kube(struct daemon *daemon, struct status_store *ret, struct err *err)
 {
 	const struct settings *settings = daemon->settings;
 	struct kube_config config = { 0 };
-	int r = kubeconfig_load(settings->kubeconfig, settings->context, &config, err);
+	int r;
+
+	/* Of the wall clock until it is stored in the cluster. */
+	daemon->epoch = (struct control_epoch){ .t = now_wall_ns() / NSEC_PER_SEC, .n = 1 };
+	r = kubeconfig_load(settings->kubeconfig, settings->context, &config, err);
 
 	if (r == 0)
 		r = kube_source_new(&daemon->loop, &config, settings->watch_timeout_ns,

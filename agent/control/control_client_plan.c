@@ -179,6 +179,23 @@ static int refresh(struct control_client *client, const json_t *json, struct err
 	return 0;
 }
 
+/* Either it is a ghost, or its clock was ahead when it or another was started, and what it knew of that is
+ * lost: that a person has to decide. */
+static void hang_up_on_stale(struct control_client *client, const struct control_epoch *epoch)
+{
+	const char *dir = client->options.state_dir;
+	char why[WS_WHY_BYTES];
+
+	snprintf(why, sizeof(why), "stale epoch: %lld/%lld, this agent has obeyed %lld/%lld",
+		 (long long)epoch->t, (long long)epoch->n, (long long)client->fsm.newest.t,
+		 (long long)client->fsm.newest.n);
+	log_warn("we hang up on a controller that is older than one we have obeyed; if it is the "
+		 "right one, "
+		 "stop this agent, remove its file `epoch`, and start it again",
+		 LOG_STR("why", why), LOG_STR("state_dir", dir ? dir : ""));
+	control_hang_up(client, CONTROL_CLOSE_STALE, why);
+}
+
 /* From here on: 0, or -EPROTO to hang up. */
 static int on_plan(struct control_client *client, const char *body, size_t len, const char *hash,
 		   struct err *err)
@@ -208,7 +225,7 @@ static int on_plan(struct control_client *client, const char *body, size_t len, 
 	case CLIENT_STALE:
 		err_set(&why, -EPROTO, "a newer controller was seen");
 		answer(client, &head, CONTROL_REASON_STALE, &why);
-		control_hang_up(client, CONTROL_CLOSE_STALE, "stale epoch");
+		hang_up_on_stale(client, &head.epoch);
 		return 0;
 	case CLIENT_DROP:
 		metrics_count(client->options.metrics, "rubato_agent_control_drops_total",
@@ -233,7 +250,7 @@ static int on_session(struct control_client *client, const struct opamp_custom *
 	if (verdict == CLIENT_STALE) {
 		metrics_count(client->options.metrics, "rubato_agent_control_drops_total",
 			      "Messages that were ignored, by reason.", "reason", "stale-epoch");
-		control_hang_up(client, CONTROL_CLOSE_STALE, "stale epoch");
+		hang_up_on_stale(client, &session.epoch);
 		return 0;
 	}
 	if (verdict != CLIENT_TAKE)
@@ -261,7 +278,7 @@ static int on_ttl(struct control_client *client, const struct opamp_custom *cust
 	case CLIENT_TAKE:
 		return refresh(client, json, err);
 	case CLIENT_STALE:
-		control_hang_up(client, CONTROL_CLOSE_STALE, "stale epoch");
+		hang_up_on_stale(client, &head.epoch);
 		return 0;
 	default:
 		return err_set(err, -EPROTO, "a ttl outside of its session");

@@ -60,7 +60,7 @@ void control_hang_up(struct control_client *client, int code, const char *why)
 {
 	if (!client->wsi || !ws_bye_begin(&client->bye, code, why))
 		return;
-	snprintf(client->lost_why, sizeof(client->lost_why), "we closed: %s", why);
+	snprintf(client->lost_why, sizeof(client->lost_why), "we hung up (%d): %s", code, why);
 	control_want_write(client);
 }
 
@@ -280,6 +280,8 @@ static void on_peer_close(struct control_client *client, const uint8_t *in, size
 	char why[64] = "";
 	int code = len >= 2 ? in[0] << 8 | in[1] : 0;
 
+	if (client->bye.said) /* it only answers ours */
+		return;
 	for (size_t i = 2; i < len && i - 2 < sizeof(why) - 1; i++)
 		why[i - 2] = (char)(in[i] >= ' ' && in[i] < 0x7f ? in[i] : '?');
 	snprintf(client->lost_why, sizeof(client->lost_why), "closed by the controller: %d %s",

@@ -19,12 +19,14 @@ int epoch_file_next(const char *path, int64_t wall_s, struct control_epoch *ret,
 
 	if (r == 0 || r == -ENOENT)
 		r = epoch_next(stored, len, wall_s, &epoch, err);
+	if (r == -EINVAL)
+		return err_wrap(err, r, "%s (remove it to count anew by the wall clock)", path);
 	if (r < 0)
-		return err_wrap(err, r, "epoch file %s", path);
+		return r;
 	text = control_epoch_pack(&epoch);
 	r = fs_write_file(path, text, strlen(text), 0600, FS_SYNC, err);
 	if (r < 0)
-		return err_wrap(err, r, "epoch file");
+		return r;
 	*ret = epoch;
 	return 0;
 }

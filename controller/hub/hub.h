@@ -7,7 +7,8 @@
  * State, not queues: per node one wanted plan and what its agent has confirmed.  hub_set_plan() replaces the
  * wanted one; the message is encoded when the socket can take it, from what is wanted then; one
  * unconfirmed generation is in flight.  "Applied" means that the agent wrote and read back its BPF maps.
- * The rules (R1-R25), limits and messages are in docs/protocol.md; the pure state machine is controller/core/session/hub_fsm.h.
+ * The rules (R1-R25), limits and messages are in docs/protocol.md; the pure state machine is
+ * controller/core/session/hub_fsm.h.
  */
 
 #include "controller/core/session/lane.h"

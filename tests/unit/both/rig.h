@@ -39,6 +39,7 @@ struct rig {
 	struct control_missing missing; /* what the node has no room for */
 	bool connected;
 	unsigned sessions, losses;
+	char why[160];	  /* of the last loss */
 	uint32_t rate_hz; /* of class "pay", in force at the last apply() */
 	size_t target_nr;
 	char hash[PLAN_HASH_HEX]; /* of the plan in force */
@@ -88,7 +89,7 @@ static inline void rig_state(void *ctx, bool connected, const char *node, const 
 	struct rig *rig = ctx;
 
 	(void)node;
-	(void)why;
+	snprintf(rig->why, sizeof(rig->why), "%s", why);
 	rig->connected = connected;
 	rig->sessions += connected;
 	rig->losses += !connected;

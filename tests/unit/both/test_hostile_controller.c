@@ -202,6 +202,7 @@ static void an_agent_refuses_what_it_cannot_verify(void **state)
 {
 	(void)state;
 	against_agent(a_stale_plan, 4009, 0);
+	assert_non_null(strstr(rig.why, "we hung up (4009): stale epoch: 1000/4"));
 	against_agent(a_wrong_hash, 1, 0);
 	against_agent(a_base_mismatch, 1, 0);
 }
