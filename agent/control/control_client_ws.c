@@ -47,7 +47,7 @@ void control_abandon(struct control_client *client, const char *why)
 
 	on_lost(client, why);
 	if (wsi) /* its callbacks are ignored from now on */
-		lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+		ws_kill(client->ws, wsi);
 }
 
 void control_want_write(struct control_client *client)
@@ -104,6 +104,7 @@ static void dial(struct control_client *client)
 	client->lost_why[0] = '\0';
 	info.pwsi = &client->wsi;
 	wsi = lws_client_connect_via_info(&info);
+	ws_wake(client->ws);
 	if (wsi)
 		return;
 	client->wsi = NULL;

@@ -344,7 +344,7 @@ void hub_close(struct hub *hub, void (*done)(void *ctx), void *ctx)
 	hub->closing = true;
 	hub->done = done;
 	hub->done_ctx = ctx;
-	hub->handles = 3; /* gate, timer, libwebsockets */
+	hub->handles = HUB_GATE_HANDLES + 2; /* the timer, libwebsockets */
 	hub_gate_close(hub, on_handle_closed);
 	for (size_t i = 0; i < hub->peer_nr; i++)
 		if (hub->peer[i]->conn)

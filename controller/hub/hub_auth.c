@@ -23,6 +23,7 @@ static void set_deadline(struct hub_conn *conn, int64_t deadline_ns)
 	conn->deadline_ns = deadline_ns;
 	lws_set_timer_usecs(conn->wsi,
 			    deadline_ns == INT64_MAX ? LWS_SET_TIMER_USEC_CANCEL : wait_ns / 1000);
+	ws_wake(conn->hub->ws);
 }
 
 /* Take the node; whoever had it must go. */

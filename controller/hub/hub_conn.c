@@ -31,6 +31,7 @@ void hub_conn_close(struct hub_conn *conn, int code, const char *why)
 				  (char)('0' + code / 10 % 10), (char)('0' + code % 10) });
 	lws_callback_on_writable(conn->wsi);
 	lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_SECONDS);
+	ws_wake(conn->hub->ws);
 }
 
 /* The peer speaks nonsense: say what, then close. */

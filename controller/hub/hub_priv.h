@@ -8,9 +8,10 @@
  *	hub_conn.c	one connection: bytes in, bytes out
  *	hub_answer.c	what agents say
  *	hub_auth.c	who an agent is
- *	hub_gate.c	listening, and not too many handshakes at once
+ *	hub_gate.c	listening, and who stands at the door
  */
 
+#include "controller/core/session/door.h"
 #include "controller/core/session/hub_fsm.h"
 #include "controller/hub/hub.h"
 #include "lib/control/ws.h"
@@ -20,7 +21,6 @@
 
 #include <uv.h>
 
-#define HUB_GATE_MAX 8	 /* handshakes in progress (R21) */
 #define HUB_AUTH_MAX 256 /* tokens under review; further connections wait in the backlog */
 
 /* A plan that several hands hold: wanted, in flight, confirmed. */
@@ -73,9 +73,16 @@ struct hub_peer {
 struct hub_gate {
 	int fd;
 	int port;
-	unsigned busy; /* handshakes in progress */
+	int spare; /* a descriptor to give up, so that somebody can be turned away when there is no other */
 	bool listening, polling;
+	int64_t rest_until_ns; /* nobody is let in; 0 = no rest */
+	int64_t warned_ns;
 	uv_poll_t poll;
+	uv_timer_t timer;
+	/* Who has come in and is not an agent yet; oldest first. */
+	struct door_visitor visitor[DOOR_MAX];
+	struct lws *wsi[DOOR_MAX];
+	size_t nr;
 };
 
 struct hub {
@@ -129,7 +136,8 @@ must_check int hub_conn_status(struct hub_conn *conn, const struct opamp_from_ag
 /* `wait`: until hub_gate_listen(). */
 must_check int hub_gate_open(struct hub *hub, const char *listen, bool wait, struct err *err);
 must_check int hub_gate_listen(struct hub *hub, struct err *err);
-void hub_gate_close(struct hub *hub, uv_close_cb on_closed);
+void hub_gate_close(struct hub *hub, uv_close_cb on_closed); /* called for HUB_GATE_HANDLES */
+#define HUB_GATE_HANDLES 2
 void hub_gate_look(struct hub *hub);			/* room may have come or gone */
 void hub_gate_passed(struct hub *hub, struct lws *wsi); /* a handshake ended, well or badly */
 

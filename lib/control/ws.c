@@ -197,6 +197,17 @@ struct lws_vhost *ws_vhost(const struct ws *ws)
 	return ws->vhost;
 }
 
+void ws_wake(const struct ws *ws)
+{
+	lws_cancel_service(ws->context);
+}
+
+void ws_kill(const struct ws *ws, struct lws *wsi)
+{
+	(void)ws;
+	lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
 	struct ws *ws = handle->data;

@@ -41,6 +41,12 @@ void *ws_user(struct lws *wsi);
 struct lws_context *ws_context(const struct ws *ws);
 struct lws_vhost *ws_vhost(const struct ws *ws);
 
+/* To be called after a timeout was set, or a connection begun, from elsewhere than a callback of libwebsockets:
+ * on a loop that is not its own it looks at its timers only when something else wakes it. */
+void ws_wake(const struct ws *ws);
+/* Close the connection at the loop's next turn, without a word; its callbacks come. */
+void ws_kill(const struct ws *ws, struct lws *wsi);
+
 /* Close every connection at once (callbacks come) and take everything off the loop; `done` is called
  * when it is off, then ws_free() may be. */
 void ws_close(struct ws *ws, void (*done)(void *ctx), void *ctx);
