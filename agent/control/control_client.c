@@ -139,6 +139,7 @@ static int client_open(struct control_client *client, struct err *err)
 		.key_file = client->options.key_file,
 		.ca_file = client->options.ca_file,
 		.user = client,
+		.trouble = control_trouble,
 	};
 	const char *dir = client->options.state_dir;
 	int r = address_to_connect(client->options.controller, &client->controller, err);

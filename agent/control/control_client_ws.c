@@ -34,7 +34,7 @@ static void on_lost(struct control_client *client, const char *why)
 	if (client->closing)
 		return;
 	client_fsm_lost(&client->fsm, refused, (uint32_t)random_u64(), now_boot_ns());
-	log_info("no controller", LOG_STR("why", why),
+	log_warn("no controller", LOG_STR("why", why),
 		 LOG_INT("retry_ms", (client->fsm.at - now_boot_ns()) / NSEC_PER_MSEC));
 	control_arm(client);
 	if (was_in_session && client->events.state)
@@ -62,6 +62,14 @@ void control_hang_up(struct control_client *client, int code, const char *why)
 		return;
 	snprintf(client->lost_why, sizeof(client->lost_why), "we hung up (%d): %s", code, why);
 	control_want_write(client);
+}
+
+void control_trouble(void *ctx, const char *address, const char *why)
+{
+	struct control_client *client = ctx;
+
+	log_warn("TLS with the controller fails", LOG_STR("why", why), LOG_STR("address", address));
+	snprintf(client->lost_why, sizeof(client->lost_why), "%s", why);
 }
 
 /* --- addresses --- */
@@ -137,10 +145,13 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 	uv_freeaddrinfo(info);
 	if (client->closing || client->fsm.phase != CLIENT_CONNECT)
 		return;
-	if (client->address_nr == 0)
-		on_lost(client, status < 0 ? uv_strerror(status) : "the name has no address");
-	else
+	if (client->address_nr > 0) {
 		dial(client);
+		return;
+	}
+	snprintf(client->lost_why, sizeof(client->lost_why), "the name %.120s is not resolved: %s",
+		 client->controller.host, status < 0 ? uv_strerror(status) : "it has no address");
+	on_lost(client, client->lost_why);
 }
 
 void control_connect(struct control_client *client)
@@ -289,12 +300,33 @@ static void on_peer_close(struct control_client *client, const uint8_t *in, size
 		 code, why);
 }
 
+/* libwebsockets does not say why the socket is not connected; the socket does. */
+static void on_not_connected(struct control_client *client, const char *said)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+	const char *why = said ? said : "no reason is known";
+
+	if (getsockopt(lws_get_socket_fd(client->wsi), SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
+	    error)
+		why = strerror(error);
+	else if (strstr(why, "waiting SSL"))
+		why = "the TLS handshake was not answered in time";
+	if (!client->lost_why[0])
+		snprintf(client->lost_why, sizeof(client->lost_why),
+			 "cannot connect to %.120s port %s: %.80s", client->controller.host,
+			 client->controller.port, why);
+	on_lost(client, client->lost_why);
+}
+
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		    size_t len)
 {
 	struct control_client *client = ws_user(wsi);
+	int r;
 
-	(void)user;
+	if (ws_tls_event(wsi, reason, user, len, &r))
+		return r;
 	if (!client || wsi != client->wsi)
 		return 0;
 	switch (reason) {
@@ -310,9 +342,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		on_peer_close(client, in, len);
 		return 0;
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-		on_lost(client, client->lost_why[0] ? client->lost_why
-				: in		    ? (const char *)in
-						    : "cannot connect");
+		on_not_connected(client, in);
 		return 0;
 	/* TLS stood and the upgrade did not come: libwebsockets calls that a closed HTTP connection.
 	 * Whatever it forgets to say, WSI_DESTROY comes before the memory goes. */

@@ -55,7 +55,7 @@ struct control_client {
 	bool hello_due, answer_due, leaving;
 	struct control_applied answer;
 	struct ws_bye bye; /* after what is due is written */
-	char lost_why[128];
+	char lost_why[256];
 
 	/* Where the controller may be; the last good answer of the resolver stays (F29). */
 	uv_getaddrinfo_t resolve;
@@ -104,6 +104,7 @@ extern const struct lws_protocols control_protocols[];
 void control_connect(struct control_client *client);
 void control_abandon(struct control_client *client, const char *why); /* what is under way failed */
 void control_hang_up(struct control_client *client, int code, const char *why); /* politely */
+void control_trouble(void *client, const char *address, const char *why);
 void control_want_write(struct control_client *client);
 
 #endif

@@ -268,6 +268,7 @@ int hub_new(uv_loop_t *loop, const struct hub_options *options, const struct hub
 		.key_file = options->key_file,
 		.ca_file = options->ca_file,
 		.user = hub,
+		.trouble = hub_gate_trouble,
 	};
 	int r;
 

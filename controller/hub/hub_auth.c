@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/control/ws_peer.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
@@ -60,8 +61,8 @@ static int join_by_certificate(struct hub_conn *conn)
 	struct err err = ERR_INIT;
 
 	if (ws_peer_name(conn->wsi, name, sizeof(name), &err) < 0) {
-		log_warn("an agent is turned away", LOG_ERR(&err));
-		return -1;
+		turn_away(conn, "", "certificate", err.text);
+		return 0;
 	}
 	join(conn, name, "");
 	return 0;

@@ -232,7 +232,6 @@ static int on_established(struct hub *hub, struct lws *wsi, struct slot *slot)
 	struct hub_conn *conn;
 
 	hub_gate_passed(hub, wsi);
-	ws_note_server(hub->ws, wsi);
 	if (hub->closing)
 		return -1;
 	conn = xcalloc(1, sizeof(*conn));
@@ -270,9 +269,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 {
 	struct hub *hub = ws_user(wsi);
 	struct slot *slot = user;
+	int r;
 
-	if (reason == LWS_CALLBACK_OPENSSL_PERFORM_CLIENT_CERT_VERIFICATION)
-		return len ? 0 : 1; /* `len` is OpenSSL's verdict; 0 would overrule it */
+	if (ws_tls_event(wsi, reason, user, len, &r))
+		return r;
 	if (!hub)
 		return 0;
 	switch (reason) {

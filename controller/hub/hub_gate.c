@@ -19,6 +19,7 @@
 #define TICK_FULL_MS 10		 /* the same while others wait outside */
 #define REST_NS (NSEC_PER_SEC / 10)
 #define WARN_NS (60 * NSEC_PER_SEC)
+#define LINES_MAX 20 /* about failed handshakes, in that time: anybody can cause them */
 
 static void set_int(int fd, int level, int option, int value)
 {
@@ -190,6 +191,28 @@ void hub_gate_passed(struct hub *hub, struct lws *wsi)
 		hub_gate_look(hub);
 		return;
 	}
+}
+
+void hub_gate_trouble(void *ctx, const char *address, const char *why)
+{
+	struct hub *hub = ctx;
+	struct hub_gate *gate = &hub->gate;
+	int64_t now_ns = now_boot_ns();
+
+	metric_add(metrics_counter(hub->metrics, "rubato_controller_handshake_failures_total",
+				   "TLS handshakes that failed.", METRIC_NO_LABELS),
+		   1);
+	if (now_ns - gate->minute_ns >= WARN_NS) {
+		if (gate->unsaid)
+			log_warn("more handshakes failed", LOG_UINT("times", gate->unsaid));
+		gate->minute_ns = now_ns;
+		gate->lines = gate->unsaid = 0;
+	}
+	if (gate->lines++ < LINES_MAX)
+		log_warn("no agent can come in so", LOG_STR("why", why),
+			 LOG_STR("address", address));
+	else
+		gate->unsaid++;
 }
 
 int hub_gate_open(struct hub *hub, const char *listen, bool wait, struct err *err)

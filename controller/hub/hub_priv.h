@@ -77,6 +77,8 @@ struct hub_gate {
 	bool listening, polling;
 	int64_t rest_until_ns; /* nobody is let in; 0 = no rest */
 	int64_t warned_ns;
+	int64_t minute_ns; /* when the count of lines about failed handshakes began */
+	unsigned lines, unsaid;
 	uv_poll_t poll;
 	uv_timer_t timer;
 	/* Who has come in and is not an agent yet; oldest first. */
@@ -138,7 +140,9 @@ must_check int hub_gate_open(struct hub *hub, const char *listen, bool wait, str
 must_check int hub_gate_listen(struct hub *hub, struct err *err);
 void hub_gate_close(struct hub *hub, uv_close_cb on_closed); /* called for HUB_GATE_HANDLES */
 #define HUB_GATE_HANDLES 2
-void hub_gate_look(struct hub *hub);			/* room may have come or gone */
+void hub_gate_look(struct hub *hub); /* room may have come or gone */
+/* A handshake failed: log it, but no more than a few lines a minute. */
+void hub_gate_trouble(void *hub, const char *address, const char *why);
 void hub_gate_passed(struct hub *hub, struct lws *wsi); /* a handshake ended, well or badly */
 
 #endif

@@ -3,15 +3,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
+#include "lib/control/tls_trouble.h"
+#include "lib/control/ws_linger.h"
 #include "lib/control/ws_tls.h"
 #include "lib/log.h"
+#include "lib/loop.h"
 
 /* libwebsockets closes its handles over a few turns of a loop that is not its own and does not say
  * when it is done; this many milliseconds are ample. */
@@ -20,17 +25,20 @@
 #define HEADER_BYTES                                                                               \
 	((unsigned)WS_TOKEN_BYTES + 4096)	 /* a bearer token, and the rest of an upgrade */
 #define WRITE_CLOSE ((enum lws_write_protocol)4) /* the gap that lws-write.h leaves for it */
-#define BYE_SECONDS 1				 /* for the peer to close too */
+#define WS_ADDRESS_BYTES 64
+#define BYE_SECONDS 1 /* for the peer to close too */
 
 struct ws {
 	struct lws_context *context;
 	struct lws_vhost *vhost;
 	/* libwebsockets' own client context would leak, and it makes one for servers too. */
 	SSL_CTX *client_ctx;
-	SSL_CTX *server_ctx; /* its own; known from the first connection on */
+	SSL_CTX *server_ctx; /* its own */
 	bool is_server;
 	char *cert_file, *key_file, *ca_file;
 	void *user;
+	void (*trouble)(void *user, const char *address, const char *why);
+	struct ws_linger linger;
 	struct ws_tls_stamp stamp;
 	uv_timer_t timer;
 	void *loops[1]; /* libwebsockets keeps the array */
@@ -85,6 +93,95 @@ static int check_files(const struct ws_options *options, struct err *err)
 static struct ws_tls_files files_of(const struct ws *ws)
 {
 	return (struct ws_tls_files){ ws->cert_file, ws->key_file, ws->ca_file };
+}
+
+/* --- what goes wrong with TLS --- */
+
+static void address_of(const SSL *ssl, char room[WS_ADDRESS_BYTES])
+{
+	struct sockaddr_storage at;
+	socklen_t len = sizeof(at);
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+
+	room[0] = '\0';
+	if (getpeername(SSL_get_fd(ssl), (struct sockaddr *)&at, &len) == 0 &&
+	    getnameinfo((struct sockaddr *)&at, len, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		snprintf(room, WS_ADDRESS_BYTES, "%.50s port %.5s", host, port);
+}
+
+static const char *peer_of(const struct ws *ws)
+{
+	return ws->is_server ? "the agent" : "the controller";
+}
+
+static void tell(const struct ws *ws, const SSL *ssl, const struct err *why)
+{
+	char address[WS_ADDRESS_BYTES];
+
+	address_of(ssl, address);
+	if (ws->user && ws->trouble)
+		ws->trouble(ws->user, address, why->text);
+}
+
+static void on_tls_info(const SSL *ssl, int where, int ret)
+{
+	struct ws *ws = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	struct err why = ERR_INIT;
+
+	if ((where & SSL_CB_ALERT) && (where & SSL_CB_WRITE) && ret >> 8 == SSL3_AL_FATAL)
+		ws_linger_add(&ws->linger, SSL_get_fd(ssl), now_boot_ns());
+	if (tls_trouble_of_alert(where, ret, peer_of(ws), ws->cert_file, &why))
+		tell(ws, ssl, &why);
+}
+
+static void watch(struct ws *ws, SSL_CTX *ctx)
+{
+	SSL_CTX_set_app_data(ctx, ws);
+	SSL_CTX_set_info_callback(ctx, on_tls_info);
+}
+
+static void on_verified(const struct ws *ws, X509_STORE_CTX *chain)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct err why = ERR_INIT;
+
+	tls_trouble_of_chain(chain, peer_of(ws),
+			     X509_VERIFY_PARAM_get0_host(SSL_get0_param(ssl), 0), ws->ca_file,
+			     &why);
+	tell(ws, ssl, &why);
+}
+
+bool ws_tls_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, size_t len,
+		  int *ret)
+{
+	struct lws_context *context = wsi ? lws_get_context(wsi) : NULL;
+	struct ws *ws = context ? lws_context_user(context) : NULL;
+
+	*ret = 0;
+	if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS && ws) {
+		ws->server_ctx = user;
+		watch(ws, user);
+		return true;
+	}
+	if (reason != LWS_CALLBACK_OPENSSL_PERFORM_CLIENT_CERT_VERIFICATION &&
+	    reason != LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION)
+		return false;
+	if (!len && ws)
+		on_verified(ws, user);
+	*ret = len ? 0 : 1; /* `len` is OpenSSL's verdict; 0 would overrule it */
+	return true;
+}
+
+/* --- life --- */
+
+/* Nobody will accept it: better said here than only by those who refuse it. */
+static void look_at_own(const struct ws *ws)
+{
+	struct err why = ERR_INIT;
+
+	if (tls_trouble_of_file(ws->cert_file, time(NULL), &why))
+		log_warn("nobody will accept our certificate", LOG_ERR(&why));
 }
 
 /* Before there is a libwebsockets context: one that is given up half made takes its time to go, and says
@@ -175,6 +272,9 @@ int ws_new(uv_loop_t *loop, const struct ws_options *options, struct ws **ret_ws
 		return r;
 	}
 	ws->user = options->user;
+	ws->trouble = options->trouble;
+	watch(ws, ws->client_ctx);
+	look_at_own(ws);
 	*ret_ws = ws;
 	return 0;
 }
@@ -239,6 +339,7 @@ void ws_free(struct ws *ws)
 {
 	if (!ws)
 		return;
+	ws_linger_end(&ws->linger, INT64_MAX);
 	SSL_CTX_free(ws->client_ctx);
 	free(ws->cert_file);
 	free(ws->key_file);
@@ -251,20 +352,17 @@ void ws_reload(struct ws *ws)
 	const struct ws_tls_files files = files_of(ws);
 	SSL_CTX *ctx = ws->is_server ? ws->server_ctx : ws->client_ctx;
 	struct err err = ERR_INIT;
-	int r = ctx ? ws_tls_reload(ctx, &files, &ws->stamp, &err) : 0;
+	int r;
 
-	if (r > 0)
+	ws_linger_end(&ws->linger, now_boot_ns());
+	r = ctx ? ws_tls_reload(ctx, &files, &ws->stamp, &err) : 0;
+
+	if (r > 0) {
 		log_info("certificates read again", LOG_STR("cert", ws->cert_file));
+		look_at_own(ws);
+	}
 	if (r < 0)
 		log_warn("new certificates are not usable, keeping the old ones", LOG_ERR(&err));
-}
-
-void ws_note_server(struct ws *ws, struct lws *wsi)
-{
-	SSL *ssl = lws_get_ssl(wsi);
-
-	if (ssl)
-		ws->server_ctx = SSL_get_SSL_CTX(ssl);
 }
 
 void ws_say_bye(struct lws *wsi, int code, const char *why)
@@ -279,56 +377,4 @@ void ws_say_bye(struct lws *wsi, int code, const char *why)
 		lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_ACK, LWS_TO_KILL_ASYNC);
 	else
 		lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_ACK, BYE_SECONDS);
-}
-
-/* The certificate's own bytes may hold a NUL; a name that does is none. */
-static bool copy_name(const ASN1_STRING *string, char *room, size_t size)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-	const char *text = (const char *)ASN1_STRING_get0_data(string);
-	size_t len = (size_t)ASN1_STRING_length(string);
-
-	if (len == 0 || len >= size || memchr(text, 0, len))
-		return false;
-	memcpy(room, text, len);
-	room[len] = '\0';
-	return strspn(room, allowed) == len;
-}
-
-static const ASN1_STRING *common_name(const X509 *cert)
-{
-	const X509_NAME *subject = X509_get_subject_name(cert);
-	int i = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-
-	return i < 0 ? NULL : X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i));
-}
-
-static bool first_dns_name(const X509 *cert, char *room, size_t size)
-{
-	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-	bool found = false;
-
-	for (int i = 0; !found && i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-
-		if (name->type == GEN_DNS)
-			found = copy_name(name->d.dNSName, room, size);
-	}
-	GENERAL_NAMES_free(names);
-	return found;
-}
-
-int ws_peer_name(struct lws *wsi, char *ret_name, size_t size, struct err *err)
-{
-	SSL *ssl = lws_get_ssl(wsi);
-	X509 *cert = ssl ? SSL_get1_peer_certificate(ssl) : NULL;
-	const ASN1_STRING *cn = cert ? common_name(cert) : NULL;
-	bool found =
-		cert && (cn ? copy_name(cn, ret_name, size) : first_dns_name(cert, ret_name, size));
-
-	X509_free(cert);
-	if (!found)
-		return err_set(err, -EPROTO, "the certificate names no node");
-	return 0;
 }

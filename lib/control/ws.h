@@ -28,6 +28,9 @@ struct ws_options {
 	bool is_server;
 	const char *cert_file, *key_file, *ca_file; /* PEM; all required */
 	void *user;				    /* ws_user() */
+	/* A handshake fails, or the peer refuses our certificate later (TLS 1.3): a sentence about it, and where
+	 * the peer is ("" = not known any more).  The connection's end is told apart from it.  May be NULL. */
+	void (*trouble)(void *user, const char *address, const char *why);
 };
 
 /* The pings of both sides. */
@@ -53,17 +56,16 @@ void ws_close(struct ws *ws, void (*done)(void *ctx), void *ctx);
 void ws_free(struct ws *ws);
 
 /* Read the certificate files again if they changed; for connections to come.  Cheap: call it before each
- * connect or accept.  A server's context is known once ws_note_server() saw a connection. */
+ * connect or accept. */
 void ws_reload(struct ws *ws);
-void ws_note_server(struct ws *ws, struct lws *wsi);
+
+/* To be called first by the callback of `protocols`; true: `*ret` is to be returned. */
+bool ws_tls_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, size_t len,
+		  int *ret);
 
 /* Send a close frame, from a WRITEABLE callback; the socket is closed when the peer does, or in a second.
  * (lws_close_reason() does not work on libuv in Debian's build: a self-test of its closing code, left
  * in, closes the socket a second time before the frame is out.) */
 void ws_say_bye(struct lws *wsi, int code, const char *why);
-
-/* The node name that the peer's certificate bears: its CN, or the first DNS name if it has none.
- * -EPROTO if there is none, or it is not made of [A-Za-z0-9._-]. */
-must_check int ws_peer_name(struct lws *wsi, char *ret_name, size_t size, struct err *err);
 
 #endif
