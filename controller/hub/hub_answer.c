@@ -79,6 +79,10 @@ int hub_conn_status(struct hub_conn *conn, const struct opamp_from_agent *msg, s
 	struct control_applied applied;
 	bool is_hello = fsm->phase == HUB_PHASE_HELLO;
 
+	if (is_hello && answer_lacks_state(msg) && hub_fsm_ask(fsm)) {
+		memcpy(conn->uid, msg->uid, sizeof(conn->uid));
+		return 0;
+	}
 	if (answer_read(msg, fsm, &applied, err) < 0)
 		return -EPROTO;
 	if (is_hello)

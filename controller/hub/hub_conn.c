@@ -125,11 +125,18 @@ static int write_next(struct hub_conn *conn)
 	if (send == HUB_SEND_NOTHING)
 		return 0;
 	memcpy(msg.uid, conn->uid, sizeof(msg.uid));
-	if (send == HUB_SEND_SESSION) {
+	if (send == HUB_SEND_ASK) {
+		type = "ask";
+		msg.flags = OPAMP_SERVER_REPORT_FULL_STATE;
+		msg.capabilities = OPAMP_SERVER_ACCEPTS_STATUS | OPAMP_SERVER_OFFERS_CONFIG;
+	} else if (send == HUB_SEND_SESSION) {
 		type = CONTROL_SESSION;
 		put_session(conn, &msg);
 	} else if (send == HUB_SEND_FULL || send == HUB_SEND_DELTA) {
 		type = put_plan(peer, send == HUB_SEND_DELTA, &msg);
+		/* One that has the plan already has nothing new to say, and says nothing unless asked. */
+		if (!conn->knows_us && peer->fsm.resent)
+			msg.flags = OPAMP_SERVER_REPORT_FULL_STATE;
 	} else if (send == HUB_SEND_TTL && conn->knows_us) {
 		type = CONTROL_TTL;
 		put_custom(&msg, CONTROL_TTL,

@@ -17,6 +17,11 @@ static void from_status(const struct opamp_from_agent *msg, const struct hub_fsm
 	memcpy(ret->error, msg->error, sizeof(ret->error));
 }
 
+bool answer_lacks_state(const struct opamp_from_agent *msg)
+{
+	return !msg->has_description && !msg->has_status && !msg->custom.type[0];
+}
+
 int answer_read(const struct opamp_from_agent *msg, const struct hub_fsm *fsm,
 		struct control_applied *ret, struct err *err)
 {

@@ -14,4 +14,8 @@
 must_check int answer_read(const struct opamp_from_agent *msg, const struct hub_fsm *fsm,
 			   struct control_applied *ret, struct err *err);
 
+/* The first message of a connection says nothing of the agent's state: by the specification (and opamp-go) that
+ * means "as I told you before", which this controller may never have heard.  It has to be asked for. */
+bool answer_lacks_state(const struct opamp_from_agent *msg);
+
 #endif

@@ -103,13 +103,23 @@ void hub_fsm_connect(struct hub_fsm *fsm, int64_t now_ns)
 void hub_fsm_gone(struct hub_fsm *fsm)
 {
 	fsm->phase = HUB_PHASE_ABSENT;
+	fsm->asked = fsm->ask_due = false;
 	fsm->session_due = fsm->reply_due = fsm->ttl_due = false;
 	forget_flight(fsm);
+}
+
+bool hub_fsm_ask(struct hub_fsm *fsm)
+{
+	if (fsm->asked)
+		return false;
+	fsm->asked = fsm->ask_due = true;
+	return true;
 }
 
 void hub_fsm_hello(struct hub_fsm *fsm, const char *have, bool is_new_process)
 {
 	fsm->phase = HUB_PHASE_READY;
+	fsm->ask_due = false;
 	fsm->session_due = true;
 	set_have(fsm, have);
 	/* Its clocks may have run out while it was alone. */
@@ -206,6 +216,8 @@ int64_t hub_fsm_wake_ns(const struct hub_fsm *fsm, int64_t now_ns)
 
 bool hub_fsm_wants_write(const struct hub_fsm *fsm, int64_t now_ns)
 {
+	if (fsm->phase == HUB_PHASE_HELLO)
+		return fsm->ask_due;
 	return fsm->phase == HUB_PHASE_READY &&
 	       (fsm->session_due || fsm->reply_due || (fsm->ttl_due && fsm->has_boosts) ||
 		plan_is_due(fsm, now_ns));
@@ -228,6 +240,10 @@ static enum hub_send take_plan(struct hub_fsm *fsm, bool has_base, int64_t now_n
 
 enum hub_send hub_fsm_take(struct hub_fsm *fsm, bool has_base, int64_t now_ns)
 {
+	if (fsm->phase == HUB_PHASE_HELLO && fsm->ask_due) {
+		fsm->ask_due = false;
+		return HUB_SEND_ASK;
+	}
 	if (fsm->phase != HUB_PHASE_READY)
 		return HUB_SEND_NOTHING;
 	if (fsm->session_due) {

@@ -42,6 +42,7 @@ enum hub_phase {
 
 enum hub_send {
 	HUB_SEND_NOTHING,
+	HUB_SEND_ASK, /* for the agent's full state */
 	HUB_SEND_SESSION,
 	HUB_SEND_FULL,
 	HUB_SEND_DELTA,
@@ -52,6 +53,7 @@ enum hub_send {
 struct hub_fsm {
 	enum hub_phase phase;
 	int64_t hello_by;
+	bool asked, ask_due;
 	bool session_due, reply_due, ttl_due;
 	int64_t ttl_period_ns, ttl_at;
 
@@ -99,6 +101,9 @@ void hub_fsm_want(struct hub_fsm *fsm, const char *hash, bool has_boosts, bool c
 void hub_fsm_connect(struct hub_fsm *fsm, int64_t now_ns);
 void hub_fsm_gone(struct hub_fsm *fsm);
 
+/* Its first message says nothing of its state: it is asked, once, and its next message is taken as its first.
+ * False when it was asked before. */
+bool hub_fsm_ask(struct hub_fsm *fsm);
 /* Its first message.  `have`: what it says is in force; `is_new_process`: forget old refusals. */
 void hub_fsm_hello(struct hub_fsm *fsm, const char *have, bool is_new_process);
 /* Any other message: it is owed an answer. */

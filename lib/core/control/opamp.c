@@ -270,6 +270,7 @@ static int read_from_agent(const pb_from_agent *pb, struct opamp_from_agent *ret
 	ret->capabilities = pb->capabilities;
 	ret->knows_us = names_us(pb->custom_capabilities);
 	ret->leaving = pb->agent_disconnect != NULL;
+	ret->has_description = pb->agent_description != NULL;
 	if (read_host(pb->agent_description, ret->host, sizeof(ret->host), err) < 0 ||
 	    read_status(pb->remote_config_status, ret, err) < 0)
 		return -EPROTO;

@@ -52,6 +52,7 @@ struct opamp_from_agent {
 	char host[LIMIT_NAME_BYTES +
 		  1];  /* what it says its host is; never believed; "" = not said */
 	bool knows_us; /* it named OPAMP_CAPABILITY */
+	bool has_description;
 	bool has_status;
 	enum opamp_status status;
 	char hash[PLAN_HASH_HEX]; /* of the last plan it was given; "" = none */

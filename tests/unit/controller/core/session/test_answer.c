@@ -72,6 +72,16 @@ static void a_message_about_something_else_says_nothing_of_plans(void **state)
 	assert_string_equal(applied.hash, "");
 }
 
+static void an_empty_first_message_lacks_the_state(void **state)
+{
+	(void)state;
+	assert_true(answer_lacks_state(&(struct opamp_from_agent){ .seq = 5 }));
+	assert_false(answer_lacks_state(&(struct opamp_from_agent){ .has_description = true }));
+	assert_false(answer_lacks_state(&(struct opamp_from_agent){ .has_status = true }));
+	assert_false(answer_lacks_state(
+		&(struct opamp_from_agent){ .custom = { .type = CONTROL_APPLIED } }));
+}
+
 static void nonsense_is_refused(void **state)
 {
 	char body[] = "[]";
@@ -93,6 +103,7 @@ int main(void)
 		cmocka_unit_test(a_status_alone_answers_the_last_plan),
 		cmocka_unit_test(a_failed_status_alone_is_a_refusal_with_its_words),
 		cmocka_unit_test(a_message_about_something_else_says_nothing_of_plans),
+		cmocka_unit_test(an_empty_first_message_lacks_the_state),
 		cmocka_unit_test(nonsense_is_refused),
 	};
 
