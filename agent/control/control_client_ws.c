@@ -69,7 +69,8 @@ void control_trouble(void *ctx, const char *address, const char *why)
 	struct control_client *client = ctx;
 
 	log_warn("TLS with the controller fails", LOG_STR("why", why), LOG_STR("address", address));
-	snprintf(client->lost_why, sizeof(client->lost_why), "%s", why);
+	if (!client->lost_why[0])
+		snprintf(client->lost_why, sizeof(client->lost_why), "%s", why);
 }
 
 /* --- addresses --- */

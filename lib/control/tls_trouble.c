@@ -151,6 +151,9 @@ static bool alert_written(int code, const char *peer, struct err *ret_why)
 	case TLS13_AD_CERTIFICATE_REQUIRED:
 		err_text(ret_why, "%s showed no certificate", peer);
 		return true;
+	case TLS1_AD_DECODE_ERROR: /* OpenSSL's word for the end of the stream */
+		err_text(ret_why, "the TLS handshake with %s was cut off", peer);
+		return true;
 	default:
 		err_text(ret_why, "the TLS handshake with %s failed: %s", peer,
 			 SSL_alert_desc_string_long(code));

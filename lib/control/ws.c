@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <openssl/ssl.h>
 #include <string.h>
@@ -19,14 +20,13 @@
 #include "lib/loop.h"
 
 /* libwebsockets closes its handles over a few turns of a loop that is not its own and does not say
- * when it is done; this many milliseconds are ample. */
-#define SETTLE_MS 50
+ * when it is done: so we look. */
+#define SETTLE_MS 10
+#define SETTLE_LOOKS 500
 #define HANDSHAKE_SECONDS 5
 #define HEADER_BYTES                                                                               \
-	((unsigned)WS_TOKEN_BYTES + 4096)	 /* a bearer token, and the rest of an upgrade */
-#define WRITE_CLOSE ((enum lws_write_protocol)4) /* the gap that lws-write.h leaves for it */
+	((unsigned)WS_TOKEN_BYTES + 4096) /* a bearer token, and the rest of an upgrade */
 #define WS_ADDRESS_BYTES 64
-#define BYE_SECONDS 1 /* for the peer to close too */
 
 struct ws {
 	struct lws_context *context;
@@ -40,7 +40,8 @@ struct ws {
 	void (*trouble)(void *user, const char *address, const char *why);
 	struct ws_linger linger;
 	struct ws_tls_stamp stamp;
-	uv_timer_t timer;
+	uv_timer_t timer; /* while it closes */
+	unsigned looks, own_handles;
 	void *loops[1]; /* libwebsockets keeps the array */
 	void (*done)(void *ctx);
 	void *ctx;
@@ -129,6 +130,8 @@ static void on_tls_info(const SSL *ssl, int where, int ret)
 	struct ws *ws = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 	struct err why = ERR_INIT;
 
+	if (where & SSL_CB_WRITE && SSL_is_init_finished(ssl))
+		return; /* a connection that breaks later ends so, too */
 	if ((where & SSL_CB_ALERT) && (where & SSL_CB_WRITE) && ret >> 8 == SSL3_AL_FATAL)
 		ws_linger_add(&ws->linger, SSL_get_fd(ssl), now_boot_ns());
 	if (tls_trouble_of_alert(where, ret, peer_of(ws), ws->cert_file, &why))
@@ -318,11 +321,33 @@ static void on_timer_closed(uv_handle_t *handle)
 		ws_free(ws); /* it was never anybody's */
 }
 
+static void count_own(uv_handle_t *handle, void *ctx)
+{
+	struct ws *ws = ctx;
+	uintptr_t at = (uintptr_t)handle, begin = (uintptr_t)ws->context;
+
+	if (at < begin || at >= begin + malloc_usable_size(ws->context))
+		return;
+	ws->own_handles++;
+	if (ws->looks >= SETTLE_LOOKS)
+		uv_unref(handle);
+}
+
+/* Its own handles lie in the context: freeing that before they are off the loop would be the end of the loop. */
 static void on_settled(uv_timer_t *timer)
 {
 	struct ws *ws = timer->data;
 
-	lws_context_destroy(ws->context);
+	ws->own_handles = 0;
+	uv_walk(ws->loops[0], count_own, ws);
+	if (ws->own_handles && ws->looks++ < SETTLE_LOOKS) {
+		uv_timer_start(timer, on_settled, SETTLE_MS, 0);
+		return;
+	}
+	if (ws->own_handles) /* lost, but harmless */
+		log_warn("libwebsockets does not close its handles");
+	else
+		lws_context_destroy(ws->context);
 	ws->context = NULL;
 	uv_close((uv_handle_t *)timer, on_timer_closed);
 }
@@ -363,18 +388,4 @@ void ws_reload(struct ws *ws)
 	}
 	if (r < 0)
 		log_warn("new certificates are not usable, keeping the old ones", LOG_ERR(&err));
-}
-
-void ws_say_bye(struct lws *wsi, int code, const char *why)
-{
-	uint8_t frame[LWS_PRE + 2 + WS_WHY_BYTES];
-	size_t len = strnlen(why, WS_WHY_BYTES - 1);
-
-	frame[LWS_PRE] = (uint8_t)(code >> 8);
-	frame[LWS_PRE + 1] = (uint8_t)code;
-	memcpy(frame + LWS_PRE + 2, why, len);
-	if (lws_write(wsi, frame + LWS_PRE, 2 + len, WRITE_CLOSE) < 0)
-		lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_ACK, LWS_TO_KILL_ASYNC);
-	else
-		lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_ACK, BYE_SECONDS);
 }

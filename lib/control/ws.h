@@ -63,9 +63,4 @@ void ws_reload(struct ws *ws);
 bool ws_tls_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, size_t len,
 		  int *ret);
 
-/* Send a close frame, from a WRITEABLE callback; the socket is closed when the peer does, or in a second.
- * (lws_close_reason() does not work on libuv in Debian's build: a self-test of its closing code, left
- * in, closes the socket a second time before the frame is out.) */
-void ws_say_bye(struct lws *wsi, int code, const char *why);
-
 #endif

@@ -38,7 +38,8 @@ struct ws_bye {
 
 /* We shall close with `code` and `why` (cut to fit); false when that was decided before, which then holds. */
 bool ws_bye_begin(struct ws_bye *bye, int code, const char *why);
-/* From a WRITEABLE callback, when nothing else is due: ws_say_bye() if it was decided, once. */
+/* From a WRITEABLE callback, when nothing else is due: send the close frame if that was decided, once.  The
+ * socket is closed when the peer does, or in a second. */
 void ws_bye_say(struct ws_bye *bye, struct lws *wsi);
 
 #endif

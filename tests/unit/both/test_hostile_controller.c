@@ -175,6 +175,11 @@ static int old_generation(struct rig *r, int listener)
 	return ok && next_reason(&raw) == CONTROL_REASON_NONE;
 }
 
+static bool is_gone(struct rig *r)
+{
+	return !r->connected;
+}
+
 /* The agent is left with `rate_hz` in force; 0 = nothing was applied. */
 static void against_agent(int (*script)(struct rig *r, int listener), int result, uint32_t rate_hz)
 {
@@ -183,6 +188,7 @@ static void against_agent(int (*script)(struct rig *r, int listener), int result
 	rig.rate_hz = 0;
 	assert_int_equal(rig_start_client(&rig, port), 0);
 	assert_int_equal(raw_play(&rig, script, listener), result);
+	assert_true(rig_until(&rig, is_gone, 3000));
 	assert_int_equal(rig.rate_hz, rate_hz);
 	rig_stop_client(&rig);
 	close(listener);
