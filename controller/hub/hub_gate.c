@@ -67,14 +67,28 @@ static void forget(struct hub_gate *gate, size_t i)
 	memmove(gate->wsi + i, gate->wsi + i + 1, (gate->nr - i) * sizeof(gate->wsi[0]));
 }
 
-/* His WSI_DESTROY comes at the loop's next turn. */
-static void show_out(struct hub *hub, ssize_t i, const char *reason)
+/* His WSI_DESTROY comes when ws_kill() is done with him. */
+static void note_leaving(struct hub *hub, size_t i, const char *reason)
 {
 	hub->gate.visitor[i].leaving = true;
 	metrics_count(hub->metrics, "rubato_controller_turned_out_total",
 		      "Connections closed before they were an agent's, by reason.", "reason",
 		      reason);
-	ws_kill(hub->ws, hub->gate.wsi[i]);
+}
+
+/* Whoever goes at once moves those behind him: all are found before one goes. */
+static void show_out_crowd(struct hub *hub, int64_t now_ns)
+{
+	size_t who[DOOR_TURN_OUT];
+	struct lws *wsi[DOOR_TURN_OUT];
+	size_t nr = door_crowded_out(hub->gate.visitor, hub->gate.nr, now_ns, who);
+
+	for (size_t i = 0; i < nr; i++) {
+		wsi[i] = hub->gate.wsi[who[i]];
+		note_leaving(hub, who[i], "crowded");
+	}
+	for (size_t i = 0; i < nr; i++)
+		ws_kill(hub->ws, wsi[i]);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -86,14 +100,11 @@ static void on_tick(uv_timer_t *timer)
 
 	for (size_t n = 0; n < gate->nr; n++)
 		gate->visitor[n].silent = is_silent(gate->wsi[n]);
-	while ((i = door_late(gate->visitor, gate->nr, now_ns)) >= 0)
-		show_out(hub, i, "late");
-	/* As many as may come in until the next look. */
-	for (int n = 0; n < DOOR_BUSY_MAX; n++) {
-		i = door_crowded_out(gate->visitor, gate->nr, now_ns);
-		if (i >= 0)
-			show_out(hub, i, "crowded");
+	while ((i = door_late(gate->visitor, gate->nr, now_ns)) >= 0) {
+		note_leaving(hub, (size_t)i, "late");
+		ws_kill(hub->ws, gate->wsi[i]);
 	}
+	show_out_crowd(hub, now_ns);
 	if (now_ns >= gate->rest_until_ns)
 		gate->rest_until_ns = 0;
 	hub_gate_look(hub);

@@ -18,34 +18,58 @@ bool door_has_room(const struct door_visitor *visitor, size_t nr)
 	return nr < DOOR_MAX && busy < DOOR_BUSY_MAX;
 }
 
-static size_t visitors_of(const struct door_visitor *visitor, size_t nr,
-			  const uint8_t address[DOOR_ADDRESS_BYTES])
+static bool same_address(const struct door_visitor *a, const struct door_visitor *b)
 {
-	size_t found = 0;
+	return memcmp(a->address, b->address, DOOR_ADDRESS_BYTES) == 0;
+}
+
+/* For each visitor, how many there are of his address. */
+static void count_addresses(const struct door_visitor *visitor, size_t nr, uint16_t ret[DOOR_MAX])
+{
+	for (size_t i = 0; i < nr; i++) {
+		ret[i] = 1;
+		for (size_t k = 0; k < i; k++) {
+			if (!same_address(&visitor[i], &visitor[k]))
+				continue;
+			ret[k]++;
+			ret[i] = ret[k];
+		}
+	}
+}
+
+static bool may_have_to_go(const struct door_visitor *visitor, int64_t now_ns)
+{
+	return visitor->silent && !visitor->leaving && now_ns - visitor->since_ns >= DOOR_GRACE_NS;
+}
+
+/* The first, hence oldest, of the most numerous who may have to go; `nr` if there is none. */
+static size_t pick(const uint16_t *of_his, const bool *eligible, size_t nr)
+{
+	size_t found = nr;
 
 	for (size_t i = 0; i < nr; i++)
-		found += memcmp(visitor[i].address, address, DOOR_ADDRESS_BYTES) == 0;
+		if (eligible[i] && (found == nr || of_his[i] > of_his[found]))
+			found = i;
 	return found;
 }
 
-ssize_t door_crowded_out(const struct door_visitor *visitor, size_t nr, int64_t now_ns)
+size_t door_crowded_out(const struct door_visitor *visitor, size_t nr, int64_t now_ns,
+			size_t ret_who[DOOR_TURN_OUT])
 {
-	size_t most = 0;
-	ssize_t found = -1;
+	uint16_t of_his[DOOR_MAX];
+	bool eligible[DOOR_MAX];
+	size_t found = 0, i;
 
 	if (nr < DOOR_MAX)
-		return -1;
-	for (size_t i = 0; i < nr; i++) {
-		size_t of_his;
-
-		if (!visitor[i].silent || visitor[i].leaving ||
-		    now_ns - visitor[i].since_ns < DOOR_GRACE_NS)
-			continue;
-		of_his = visitors_of(visitor, nr, visitor[i].address);
-		if (of_his <= most)
-			continue;
-		most = of_his;
-		found = (ssize_t)i;
+		return 0;
+	count_addresses(visitor, nr, of_his);
+	for (i = 0; i < nr; i++)
+		eligible[i] = may_have_to_go(&visitor[i], now_ns);
+	while (found < DOOR_TURN_OUT && (i = pick(of_his, eligible, nr)) < nr) {
+		ret_who[found++] = i;
+		eligible[i] = false;
+		for (size_t k = 0; k < nr; k++)
+			of_his[k] -= same_address(&visitor[k], &visitor[i]);
 	}
 	return found;
 }

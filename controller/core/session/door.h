@@ -16,6 +16,7 @@
 #define DOOR_BUSY_MAX 8			 /* handshakes that go on (R21) */
 #define DOOR_NS (5 * NSEC_PER_SEC)	 /* from the connection until it is an agent's */
 #define DOOR_GRACE_NS (NSEC_PER_SEC / 2) /* before one who is silent may have to go */
+#define DOOR_TURN_OUT 64
 #define DOOR_ADDRESS_BYTES 8
 
 struct door_visitor {
@@ -32,8 +33,9 @@ void door_address(const void *bytes, size_t len, uint8_t ret[DOOR_ADDRESS_BYTES]
 /* May one more come in?  `visitor` is in the order in which they came, here and below. */
 bool door_has_room(const struct door_visitor *visitor, size_t nr);
 
-/* Who has to go since the room is full, or -1. */
-ssize_t door_crowded_out(const struct door_visitor *visitor, size_t nr, int64_t now_ns);
+/* Who has to go since the room is full: how many, DOOR_TURN_OUT at most, and in ret_who which. */
+size_t door_crowded_out(const struct door_visitor *visitor, size_t nr, int64_t now_ns,
+			size_t ret_who[DOOR_TURN_OUT]);
 
 /* Whose time is over, or -1. */
 ssize_t door_late(const struct door_visitor *visitor, size_t nr, int64_t now_ns);

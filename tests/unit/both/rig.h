@@ -161,7 +161,7 @@ static inline void rig_stop_hub(struct rig *rig)
 {
 	rig->closed = 0;
 	hub_close(rig->hub, rig_on_closed, rig);
-	rig_until(rig, rig_is_closed, 3000);
+	rig_until(rig, rig_is_closed, 10000);
 	hub_free(rig->hub);
 	rig->hub = NULL;
 }
@@ -201,7 +201,7 @@ static inline void rig_stop_client(struct rig *rig)
 	rig->closed = 0;
 	rig->connected = false;
 	control_client_close(rig->client, rig_on_closed, rig);
-	rig_until(rig, rig_is_closed, 3000);
+	rig_until(rig, rig_is_closed, 10000);
 	control_client_free(rig->client);
 	rig->client = NULL;
 }

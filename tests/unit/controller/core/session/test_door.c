@@ -28,6 +28,14 @@ static void fill(uint8_t host, bool silent, int64_t age_ms)
 		put(i, host, silent, age_ms);
 }
 
+/* The first of those who have to go, or -1. */
+static ssize_t first_out(size_t nr)
+{
+	size_t who[DOOR_TURN_OUT];
+
+	return door_crowded_out(room, nr, NOW, who) ? (ssize_t)who[0] : -1;
+}
+
 static void a_few_handshakes_go_on_at_a_time(void **state)
 {
 	(void)state;
@@ -53,7 +61,7 @@ static void nobody_has_to_go_while_there_is_room(void **state)
 {
 	(void)state;
 	fill(1, true, 9000);
-	assert_int_equal(door_crowded_out(room, DOOR_MAX - 1, NOW), -1);
+	assert_int_equal(first_out(DOOR_MAX - 1), -1);
 }
 
 static void who_was_silent_longest_has_to_go(void **state)
@@ -62,16 +70,16 @@ static void who_was_silent_longest_has_to_go(void **state)
 	fill(1, true, 2000);
 	room[0].silent = false;
 	room[1].leaving = true;
-	assert_int_equal(door_crowded_out(room, DOOR_MAX, NOW), 2);
+	assert_int_equal(first_out(DOOR_MAX), 2);
 }
 
 static void who_has_just_come_or_talks_may_stay(void **state)
 {
 	(void)state;
 	fill(1, true, 499);
-	assert_int_equal(door_crowded_out(room, DOOR_MAX, NOW), -1);
+	assert_int_equal(first_out(DOOR_MAX), -1);
 	fill(1, false, 9000);
-	assert_int_equal(door_crowded_out(room, DOOR_MAX, NOW), -1);
+	assert_int_equal(first_out(DOOR_MAX), -1);
 }
 
 static void who_opens_many_loses_his_own(void **state)
@@ -81,7 +89,21 @@ static void who_opens_many_loses_his_own(void **state)
 	put(0, 1, true, 9000);
 	put(1, 1, true, 9000);
 	put(2, 3, true, 9000);
-	assert_int_equal(door_crowded_out(room, DOOR_MAX, NOW), 3);
+	assert_int_equal(first_out(DOOR_MAX), 3);
+}
+
+static void as_many_go_as_bring_the_addresses_level(void **state)
+{
+	size_t who[DOOR_TURN_OUT], of_the_first = 0;
+
+	(void)state;
+	fill(1, true, 1000);
+	for (size_t i = 0; i < DOOR_MAX / 2; i++)
+		put(2 * i, 2, true, 1000);
+	assert_int_equal(door_crowded_out(room, DOOR_MAX, NOW, who), DOOR_TURN_OUT);
+	for (size_t i = 0; i < DOOR_TURN_OUT; i++)
+		of_the_first += who[i] % 2;
+	assert_int_equal(of_the_first, DOOR_TURN_OUT / 2);
 }
 
 static void a_network_of_ipv6_is_one_address(void **state)
@@ -116,6 +138,7 @@ int main(void)
 		cmocka_unit_test(who_was_silent_longest_has_to_go),
 		cmocka_unit_test(who_has_just_come_or_talks_may_stay),
 		cmocka_unit_test(who_opens_many_loses_his_own),
+		cmocka_unit_test(as_many_go_as_bring_the_addresses_level),
 		cmocka_unit_test(a_network_of_ipv6_is_one_address),
 		cmocka_unit_test(time_is_over_for_those_who_talk_too),
 	};
