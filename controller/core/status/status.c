@@ -155,9 +155,12 @@ static struct verdict programmed(const struct status_input *input, enum phase ph
 			 agents->incomplete_node);
 		return (struct verdict){ false, "Incomplete", message };
 	}
-	if (agents->absent)
-		return (struct verdict){ false, "Disconnected",
-					 "No agent is connected on a node that runs such pods." };
+	if (agents->absent) {
+		snprintf(message, MESSAGE_MAX,
+			 "No agent is connected on node %.253s%s, where such pods run.",
+			 agents->absent_node, agents->absent > 1 ? " and others" : "");
+		return (struct verdict){ false, "Disconnected", message };
+	}
 	if (agents->pending || !agents->applied)
 		return (struct verdict){ false, "Pending", "Agents have yet to confirm." };
 	return (struct verdict){ true, "Confirmed",

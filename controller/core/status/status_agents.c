@@ -9,6 +9,8 @@ void status_agents_add(struct status_agents *agents, const char *node, enum hub_
 	switch (state) {
 	case HUB_ABSENT:
 		agents->absent++;
+		if (!agents->absent_node || strcmp(node, agents->absent_node) < 0)
+			agents->absent_node = node;
 		break;
 	case HUB_PENDING:
 		agents->pending++;

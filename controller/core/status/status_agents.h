@@ -10,7 +10,8 @@
 /* States of the nodes that the policy selects pods on, counted by hub_state. */
 struct status_agents {
 	size_t absent, pending, applied, failed;
-	const char *failed_node, *failed_why; /* the first by name; NULL = none */
+	const char *absent_node;	      /* the first by name; NULL = none */
+	const char *failed_node, *failed_why; /* likewise */
 	size_t incomplete; /* of those applied: without room for all of the namespace's containers */
 	const char *incomplete_node; /* likewise */
 	const char *ceiling_node;    /* whose agent lowers rates most; NULL = nobody's does */

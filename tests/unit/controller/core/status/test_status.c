@@ -97,6 +97,14 @@ static void a_boost_in_force_says_so(void **state)
 	object_free(f.object);
 }
 
+static void check_message(const struct fixture *f, const char *type, const char *message)
+{
+	json_t *status = status_build(&f->input);
+
+	assert_string_equal(condition_text(status, type, "message"), message);
+	json_decref(status);
+}
+
 static void programmed_waits_for_every_agent(void **state)
 {
 	struct fixture f;
@@ -109,6 +117,10 @@ static void programmed_waits_for_every_agent(void **state)
 	check(&f, "Programmed", false, "Pending");
 	status_agents_add(&f.agents, "n3", HUB_ABSENT, NULL);
 	check(&f, "Programmed", false, "Disconnected");
+	check_message(&f, "Programmed", "No agent is connected on node n3, where such pods run.");
+	status_agents_add(&f.agents, "n0", HUB_ABSENT, NULL);
+	check_message(&f, "Programmed",
+		      "No agent is connected on node n0 and others, where such pods run.");
 	status_agents_add(&f.agents, "n5", HUB_FAILED, "later");
 	status_agents_add(&f.agents, "n4", HUB_FAILED, "no such map");
 	check(&f, "Programmed", false, "Failed");
@@ -208,14 +220,6 @@ static void a_limit_is_named_with_what_it_took(void **state)
 			    "duration shortened by short");
 	json_decref(status);
 	object_free(f.object);
-}
-
-static void check_message(const struct fixture *f, const char *type, const char *message)
-{
-	json_t *status = status_build(&f->input);
-
-	assert_string_equal(condition_text(status, type, "message"), message);
-	json_decref(status);
 }
 
 static void where_cpu_is_dropped_it_says_why_nothing_is_sampled(void **state)
