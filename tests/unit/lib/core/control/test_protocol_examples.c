@@ -62,7 +62,7 @@ static void check_hash(const struct plan *plan, const char *hash)
 static void there_is_one_of_each(void **state)
 {
 	(void)state;
-	assert_int_equal(example_nr, 6); /* session, plan, delta, ttl, two applied */
+	assert_int_equal(example_nr, 7); /* session, plan, delta, ttl, three applied */
 }
 
 static void the_session(void **state)
@@ -118,6 +118,8 @@ static void the_answers(void **state)
 	assert_int_equal(applied.result, CONTROL_FAILED);
 	assert_int_equal(applied.reason, CONTROL_REASON_APPLY);
 	assert_string_equal(applied.error, "the map is full");
+	assert_int_equal(control_applied_unpack(example[6], strlen(example[6]), &applied, &err), 0);
+	assert_int_equal(applied.gen, 0);
 }
 
 int main(void)
