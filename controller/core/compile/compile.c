@@ -274,7 +274,9 @@ void compiler_compile(struct compiler *compiler, const struct store *store, cons
 
 	*ret_result = (struct compile_result){ 0 };
 	make_parts(compiler, node, store, now_ns);
-	ret_result->left_out = parts_join(&node->part, store, node->named.name, &ret_result->plan);
+	parts_join(&node->part, store, node->named.name, &ret_result->plan);
+	for (size_t i = 0; i < node->part.nr; i++)
+		ret_result->left_out += part_at(node, i)->left_out;
 	choose_lane(node, ret_result);
 	node->dirty = false;
 	while (compiler->cursor < compiler->node.nr && !node_at(compiler, compiler->cursor)->dirty)

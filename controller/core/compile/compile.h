@@ -17,8 +17,12 @@
  * of selecting policies behind HASH matches (a SHA-256 of their names).  A rate edit changes a class and no target.  Only
  * classes that something is bound to are in the plan, and "".
  *
- * Steps: the ends of the boosts in order; a step that equals the next one is left out.  Beyond LIMIT_PLAN_STEPS the chain
- * jumps to its last step: without a controller such boosts end early, never late.
+ * Steps: the ends of the boosts in order; a step that equals the next one is left out, and each names only the boost that
+ * ends it, so that boosts of the same effect share an entry.  Beyond LIMIT_PLAN_STEPS the chain jumps to its last step:
+ * without a controller such boosts end early, never late.
+ *
+ * Each class, target and boost is one that an agent accepts (plan_check.h).  What is not, a service name with a line feed,
+ * is left out alone; what a plan has no room for is shared fairly between the namespaces (compile_part.h).
  *
  * No target: pods without a node, and pods that are done.  A pod being deleted still runs, hence is one.
  */

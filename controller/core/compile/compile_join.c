@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/core/limits.h"
+#include "lib/core/plan/plan_size.h"
 
 static void add_default_class(struct plan *plan, const struct store *store, const char *node)
 {
@@ -17,38 +18,6 @@ static void add_default_class(struct plan *plan, const struct store *store, cons
 	cluster_scope_release(&scope);
 	GROW(plan->cls, plan->cls_nr);
 	plan->cls[plan->cls_nr++] = cls;
-}
-
-static size_t text_bytes(const char *text)
-{
-	return text ? strlen(text) : 0;
-}
-
-/* About what a target takes in a message. */
-static size_t target_bytes(const struct plan_target *target)
-{
-	size_t bytes = 128 + text_bytes(target->uid) + text_bytes(target->ns) +
-		       text_bytes(target->pod) + text_bytes(target->service) +
-		       text_bytes(target->class_id);
-
-	for (size_t i = 0; i < target->container_nr; i++) {
-		const struct plan_container *c = &target->container[i];
-
-		bytes += 64 + text_bytes(c->name) + text_bytes(c->cid) + text_bytes(c->cgroup) +
-			 text_bytes(c->class_id);
-	}
-	for (size_t i = 0; i < target->label_nr; i++)
-		bytes += 8 + text_bytes(target->label[i].key) + text_bytes(target->label[i].value);
-	return bytes;
-}
-
-static size_t targets_bytes(const struct plan *plan)
-{
-	size_t bytes = 0;
-
-	for (size_t i = 0; i < plan->target_nr; i++)
-		bytes += target_bytes(&plan->target[i]);
-	return bytes;
 }
 
 static void move_classes(struct plan *plan, struct plan *from)
@@ -78,42 +47,194 @@ static void move_boosts(struct plan *plan, struct plan *from)
 	from->boost_nr = 0;
 }
 
-static size_t add_parts(const struct named_list *parts, struct plan *plan)
-{
-	size_t left_out = 0;
-	size_t bytes = (size_t)LIMIT_PLAN_BYTES / 4; /* what is not a target */
+/* --- what a part takes, and what it may --- */
 
+enum resource { CLASSES, TARGETS, BOOSTS, BYTES, RESOURCE_NR };
+
+struct load {
+	size_t of[RESOURCE_NR];
+};
+
+static struct load load_of(const struct plan *plan)
+{
+	struct load load = { .of = { [CLASSES] = plan->cls_nr,
+				     [TARGETS] = plan->target_nr,
+				     [BOOSTS] = plan->boost_nr } };
+
+	for (size_t i = 0; i < plan->cls_nr; i++)
+		load.of[BYTES] += plan_class_bytes(&plan->cls[i]);
+	for (size_t i = 0; i < plan->target_nr; i++)
+		load.of[BYTES] += plan_target_bytes(&plan->target[i]);
+	for (size_t i = 0; i < plan->boost_nr; i++)
+		load.of[BYTES] += plan_boost_bytes(&plan->boost[i]);
+	return load;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	size_t x = *(const size_t *)a, y = *(const size_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Whoever needs no more than this gets all of it, so that all together get at most `total`; SIZE_MAX when that is
+ * everybody.  `need` is sorted. */
+static size_t fair_share(size_t *need, size_t nr, size_t total)
+{
+	if (nr > 1)
+		qsort(need, nr, sizeof(*need), by_size);
+	for (size_t i = 0; i < nr; i++) {
+		if (need[i] > total / (nr - i))
+			return total / (nr - i);
+		total -= need[i];
+	}
+	return SIZE_MAX;
+}
+
+static struct load share_of_each(const struct load *load, size_t nr, const struct load *total)
+{
+	cleanup(freep) size_t *need = xmalloc(nr * sizeof(*need));
+	struct load share;
+
+	for (size_t r = 0; r < RESOURCE_NR; r++) {
+		for (size_t i = 0; i < nr; i++)
+			need[i] = load[i].of[r];
+		share.of[r] = fair_share(need, nr, total->of[r]);
+	}
+	return share;
+}
+
+static bool fits(const struct load *load, const struct load *share)
+{
+	for (size_t r = 0; r < RESOURCE_NR; r++)
+		if (load->of[r] > share->of[r])
+			return false;
+	return true;
+}
+
+/* --- what is beyond its share is left out --- */
+
+/* The settings of after the last boost. */
+static void drop_boosts(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->cls_nr; i++) {
+		struct plan_class *cls = &plan->cls[i];
+
+		for (size_t k = 0; k + 1 < cls->step_nr; k++)
+			plan_step_release(&cls->step[k]);
+		cls->step[0] = cls->step[cls->step_nr - 1];
+		cls->step_nr = 1;
+	}
+	for (size_t i = 0; i < plan->boost_nr; i++)
+		plan_boost_release(&plan->boost[i]);
+	plan->boost_nr = 0;
+}
+
+static void use_class(const struct plan *plan, const char *id, bool *used, struct load *load)
+{
+	for (size_t i = 0; id && i < plan->cls_nr; i++) {
+		if (used[i] || strcmp(plan->cls[i].id, id) != 0)
+			continue;
+		used[i] = true;
+		load->of[CLASSES]++;
+		load->of[BYTES] += plan_class_bytes(&plan->cls[i]);
+	}
+}
+
+static bool add_target(const struct plan *plan, const struct plan_target *target,
+		       const struct load *share, bool *used, struct load *load)
+{
+	cleanup(freep) bool *used_then = xmalloc(plan->cls_nr * sizeof(*used));
+	struct load then = *load;
+
+	memcpy(used_then, used, plan->cls_nr * sizeof(*used));
+	then.of[TARGETS]++;
+	then.of[BYTES] += plan_target_bytes(target);
+	use_class(plan, target->class_id, used_then, &then);
+	for (size_t i = 0; i < target->container_nr; i++)
+		use_class(plan, target->container[i].class_id, used_then, &then);
+	if (!fits(&then, share))
+		return false;
+	memcpy(used, used_then, plan->cls_nr * sizeof(*used));
+	*load = then;
+	return true;
+}
+
+/* Keep the targets that fit, and their classes.  The plan has no boosts.  Returns how many do not fit. */
+static size_t cut_targets(struct plan *plan, const struct load *share)
+{
+	cleanup(freep) bool *used = xcalloc(plan->cls_nr, sizeof(*used));
+	struct load load = { 0 };
+	size_t nr = 0, cls_nr = 0, all = plan->target_nr;
+
+	for (size_t i = 0; i < all; i++) {
+		if (add_target(plan, &plan->target[i], share, used, &load))
+			plan->target[nr++] = plan->target[i];
+		else
+			plan_target_release(&plan->target[i]);
+	}
+	plan->target_nr = nr;
+	for (size_t i = 0; i < plan->cls_nr; i++) {
+		if (used[i])
+			plan->cls[cls_nr++] = plan->cls[i];
+		else
+			plan_class_release(&plan->cls[i]);
+	}
+	plan->cls_nr = cls_nr;
+	return all - nr;
+}
+
+/* --- the plan --- */
+
+/* The copy of a part, as much of it as fits. */
+static void copy_part(struct part *part, const struct load *load, const struct load *share,
+		      struct plan *ret_copy)
+{
+	struct load left = *load;
+
+	part->left_out = 0;
+	part->without_boosts = load->of[BOOSTS] > share->of[BOOSTS] ||
+			       (load->of[BOOSTS] && load->of[BYTES] > share->of[BYTES]);
+	plan_copy(ret_copy, &part->plan);
+	if (part->without_boosts) {
+		drop_boosts(ret_copy);
+		left = load_of(ret_copy);
+	}
+	if (!fits(&left, share))
+		part->left_out = cut_targets(ret_copy, share);
+}
+
+static void add_parts(const struct named_list *parts, struct plan *plan)
+{
+	struct load total = { .of = { [CLASSES] = LIMIT_PLAN_CLASSES - plan->cls_nr,
+				      [TARGETS] = LIMIT_PLAN_TARGETS,
+				      [BOOSTS] = LIMIT_PLAN_BOOSTS,
+				      [BYTES] = (size_t)LIMIT_PLAN_BYTES - PLAN_HEAD_BYTES -
+						load_of(plan).of[BYTES] } };
+	cleanup(freep) struct load *load = xmalloc(parts->nr * sizeof(*load));
+	struct load share;
+
+	for (size_t i = 0; i < parts->nr; i++)
+		load[i] = load_of(&((const struct part *)parts->item[i])->plan);
+	share = share_of_each(load, parts->nr, &total);
 	for (size_t i = 0; i < parts->nr; i++) {
-		const struct plan *part = &((const struct part *)parts->item[i])->plan;
-		size_t part_bytes = targets_bytes(part);
 		struct plan copy;
 
-		if (plan->cls_nr + part->cls_nr > LIMIT_PLAN_CLASSES ||
-		    plan->target_nr + part->target_nr > LIMIT_PLAN_TARGETS ||
-		    bytes + part_bytes > (size_t)LIMIT_PLAN_BYTES) {
-			left_out += part->target_nr;
-			continue;
-		}
-		bytes += part_bytes;
-		plan_copy(&copy, part);
+		copy_part((struct part *)parts->item[i], &load[i], &share, &copy);
 		move_classes(plan, &copy);
 		move_targets(plan, &copy);
 		move_boosts(plan, &copy);
 		plan_release(&copy);
 	}
-	return left_out;
 }
 
-size_t parts_join(const struct named_list *parts, const struct store *store, const char *node,
-		  struct plan *ret_plan)
+void parts_join(const struct named_list *parts, const struct store *store, const char *node,
+		struct plan *ret_plan)
 {
-	size_t left_out;
-
 	*ret_plan = (struct plan){ 0 };
 	add_default_class(ret_plan, store, node);
-	left_out = add_parts(parts, ret_plan);
+	add_parts(parts, ret_plan);
 	plan_normalize(ret_plan);
-	return left_out;
 }
 
 /* --- how soon --- */
@@ -129,14 +250,18 @@ static bool boosts_equal(const struct plan *a, const struct plan *b)
 	return true;
 }
 
-static bool lowers(const struct plan *from, const struct plan *to)
+/* Does it lower a rate, or does a boost raise one that shares its end with another? */
+static bool hurries(const struct plan *from, const struct plan *to)
 {
 	for (size_t i = 0; i < to->cls_nr; i++) {
 		const struct plan_class *old = plan_find_class(from, to->cls[i].id);
 		const struct plan_step *new = &to->cls[i].step[0];
 
-		if (old &&
-		    (new->rate_hz < old->step[0].rate_hz || (old->step[0].caps & ~new->caps)))
+		if (!old)
+			continue;
+		if (new->rate_hz < old->step[0].rate_hz || (old->step[0].caps & ~new->caps))
+			return true;
+		if (new->boost_nr &&new->rate_hz != old->step[0].rate_hz)
 			return true;
 	}
 	return false;
@@ -144,7 +269,7 @@ static bool lowers(const struct plan *from, const struct plan *to)
 
 enum hub_lane plan_lane(const struct plan *from, const struct plan *to)
 {
-	if (!boosts_equal(from, to) || lowers(from, to))
+	if (!boosts_equal(from, to) || hurries(from, to))
 		return HUB_LANE_NOW;
 	return plan_equal(from, to) ? HUB_LANE_CHURN : HUB_LANE_EDIT;
 }

@@ -8,6 +8,7 @@
 #include "controller/core/object/cid.h"
 #include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
+#include "lib/core/plan/plan_check.h"
 #include "lib/core/sorted.h"
 #include "lib/core/text/encode.h"
 
@@ -180,11 +181,6 @@ static void tally_pod(struct maker *maker, const struct object *pod, size_t pod_
 
 /* --- targets --- */
 
-static char *copy_or_null(const char *text)
-{
-	return text ? xstrdup(text) : NULL;
-}
-
 static void add_containers(struct maker *maker, struct plan_target *target,
 			   const struct object *pod, const size_t *container_class)
 {
@@ -198,7 +194,7 @@ static void add_containers(struct maker *maker, struct plan_target *target,
 		target->container[target->container_nr++] = (struct plan_container){
 			.name = xstrdup(container->name),
 			.cid = cid_text(container->cid),
-			.cgroup = copy_or_null(container->cgroup),
+			.cgroup = container->cgroup ? xstrdup(container->cgroup) : NULL,
 			.class_id = strcmp(id, target->class_id) ? xstrdup(id) : NULL,
 		};
 	}
@@ -211,7 +207,10 @@ static void add_labels(const struct maker *maker, struct plan_target *target,
 		const char *key = maker->options->label[i];
 		const char *value = labels_get(pod->labels, key);
 
-		if (!value || target->label_nr == LIMIT_PLAN_LABELS)
+		struct plan_label label = { (char *)key, (char *)value };
+
+		if (!value || target->label_nr == LIMIT_PLAN_LABELS ||
+		    plan_label_check(&label, NULL) < 0)
 			continue;
 		GROW(target->label, target->label_nr);
 		target->label[target->label_nr++] =
@@ -224,6 +223,7 @@ static void add_pod(struct maker *maker, const struct object *pod)
 	struct plan *plan = &maker->part->plan;
 	size_t container_class[LIMIT_PLAN_CONTAINERS + 1];
 	size_t pod_class = get_class(maker, pod, NULL);
+	const char *service = pod->pod.service;
 	struct plan_target *target;
 
 	for (size_t i = 0; i < pod->pod.container_nr; i++)
@@ -237,11 +237,15 @@ static void add_pod(struct maker *maker, const struct object *pod)
 		.uid = xstrdup(pod->uid),
 		.ns = xstrdup(pod->ns),
 		.pod = xstrdup(pod->name),
-		.service = copy_or_null(pod->pod.service),
+		.service = service && plan_name_valid(service) ? xstrdup(service) : NULL,
 		.class_id = xstrdup(plan->cls[pod_class].id),
 	};
 	add_containers(maker, target, pod, container_class);
 	add_labels(maker, target, pod);
+	if (plan_target_check(target, NULL) < 0) {
+		plan_target_release(target);
+		plan->target_nr--;
+	}
 }
 
 /* --- the part --- */

@@ -24,7 +24,9 @@ struct part {
 	bool changed;	     /* since compiler_sent() */
 	uint64_t seq;	     /* of the plan with which it last changed; 0 = none was sent yet */
 	int64_t next_end_ns; /* when the first of its boosts ends, or INT64_MAX */
-	struct plan plan;
+	struct plan plan;    /* each class, target and boost of it is one that an agent accepts */
+	size_t left_out; /* pods that the node's plan has no room for: they have the node's default */
+	bool without_boosts;	    /* the node's plan has no room for its boosts */
 	struct policy_tally *tally; /* every policy of the namespace, by name */
 	size_t tally_nr;
 };
@@ -45,10 +47,11 @@ void class_make_steps(struct plan *plan, struct plan_class *cls, const struct ra
 
 /* --- compile_join.c --- */
 
-/* The plan of a node: its default class and copies of its parts (struct part), as far as the limits of a plan allow.  Returns how
- * many pods are beyond them. */
-size_t parts_join(const struct named_list *parts, const struct store *store, const char *node,
-		  struct plan *ret_plan);
+/* The plan of a node: its default class and copies of its parts (struct part), as far as the limits of a plan allow.
+ * What they allow is shared fairly: a part that is within its share is there whole; of another the boosts go first (its
+ * containers have the rates of after them), then the last of its targets.  Sets without_boosts and left_out of each. */
+void parts_join(const struct named_list *parts, const struct store *store, const char *node,
+		struct plan *ret_plan);
 
 /* How soon `to` shall follow `from`, by their classes and boosts; neither has targets. */
 enum hub_lane plan_lane(const struct plan *from, const struct plan *to);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controller/core/compile/compile_part.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "lib/core/limits.h"
+
+/* A step, and the boost that holds it. */
+struct moment {
+	struct setting setting;
+	struct candidate until; /* clock NULL = nothing ends it */
+};
 
 static char *boost_id(const struct candidate *boost)
 {
@@ -13,14 +18,15 @@ static char *boost_id(const struct candidate *boost)
 			 (long long)boost->clock->active_since_s);
 }
 
-/* When the next of the boosts ends, or INT64_MAX. */
-static int64_t first_end(const struct ranked *policies)
+/* The first in rank of those that end first. */
+static struct candidate first_to_end(const struct ranked *policies)
 {
-	int64_t end_ns = INT64_MAX;
+	struct candidate first = { .end_ns = INT64_MAX };
 
 	for (size_t i = 0; i < policies->nr; i++)
-		end_ns = MIN(end_ns, policies->item[i].end_ns);
-	return end_ns;
+		if (policies->item[i].end_ns < first.end_ns)
+			first = policies->item[i];
+	return first;
 }
 
 static void drop_ended(struct ranked *policies, int64_t now_ns)
@@ -33,96 +39,66 @@ static void drop_ended(struct ranked *policies, int64_t now_ns)
 	policies->nr = nr;
 }
 
-static void step_name_boosts(struct plan_step *step, const struct ranked *policies)
+/* It takes the place of one before it that sets the same, and, beyond the limit, of the last that was added. */
+static void add_moment(struct moment *moment, size_t *nr, const struct moment *next)
 {
-	for (size_t i = 0; i < policies->nr; i++) {
-		if (!policies->item[i].clock)
-			continue;
-		GROW(step->boost, step->boost_nr);
-		step->boost[step->boost_nr++] = boost_id(&policies->item[i]);
-	}
+	const struct moment *last = *nr ? &moment[*nr - 1] : NULL;
+
+	if (last && (*nr == LIMIT_PLAN_STEPS || (last->setting.rate_hz == next->setting.rate_hz &&
+						 last->setting.caps == next->setting.caps)))
+		--*nr;
+	moment[(*nr)++] = *next;
 }
 
-static void step_release(struct plan_step *step)
+static size_t find_moments(const struct ranked *matching, const struct cluster_scope *scope,
+			   struct moment moment[LIMIT_PLAN_STEPS])
 {
-	for (size_t i = 0; i < step->boost_nr; i++)
-		free(step->boost[i]);
-	free(step->boost);
+	struct ranked left = { .nr = matching->nr };
+	struct moment next;
+	size_t nr = 0;
+
+	left.item = xmalloc(matching->nr * sizeof(*left.item));
+	if (matching->nr)
+		memcpy(left.item, matching->item, matching->nr * sizeof(*left.item));
+	do {
+		struct effective e;
+
+		effective(&left, scope, &e);
+		next = (struct moment){ .setting = e.setting, .until = first_to_end(&left) };
+		add_moment(moment, &nr, &next);
+		drop_ended(&left, next.until.end_ns);
+	} while (next.until.clock);
+	ranked_release(&left);
+	return nr;
 }
 
-/* Add a step; it takes the place of one before it that sets the same, whose boosts are a superset of its own. */
-static void add_step(struct plan_class *cls, const struct ranked *policies,
-		     const struct cluster_scope *scope)
+static void add_clock(struct plan *plan, const char *id, int64_t end_ns)
 {
-	struct effective e;
-	struct plan_step *last = cls->step_nr ? &cls->step[cls->step_nr - 1] : NULL;
-
-	effective(policies, scope, &e);
-	if (last && last->rate_hz == e.setting.rate_hz && last->caps == e.setting.caps) {
-		step_release(last);
-		cls->step_nr--;
-	}
-	GROW(cls->step, cls->step_nr);
-	assert(cls->step);
-	last = &cls->step[cls->step_nr++];
-	*last = (struct plan_step){ .rate_hz = e.setting.rate_hz, .caps = e.setting.caps };
-	step_name_boosts(last, policies);
-}
-
-/* Too many steps: those before the last one make room. */
-static void cut_steps(struct plan_class *cls)
-{
-	if (cls->step_nr <= LIMIT_PLAN_STEPS)
-		return;
-	for (size_t i = LIMIT_PLAN_STEPS - 1; i < cls->step_nr - 1; i++)
-		step_release(&cls->step[i]);
-	cls->step[LIMIT_PLAN_STEPS - 1] = cls->step[cls->step_nr - 1];
-	cls->step_nr = LIMIT_PLAN_STEPS;
-}
-
-static void add_clock(struct plan *plan, const struct candidate *boost)
-{
-	cleanup(freep) char *id = boost_id(boost);
-
 	for (size_t i = 0; i < plan->boost_nr; i++)
 		if (strcmp(plan->boost[i].id, id) == 0)
 			return;
 	GROW(plan->boost, plan->boost_nr);
-	plan->boost[plan->boost_nr++] = (struct plan_boost){
-		.id = TAKE_PTR(id),
-		.expires_ns = boost->end_ns,
-	};
-}
-
-/* The first step names all boosts that any step names. */
-static void add_clocks(struct plan *plan, const struct plan_class *cls,
-		       const struct ranked *matching)
-{
-	for (size_t i = 0; i < matching->nr; i++) {
-		const struct candidate *boost = &matching->item[i];
-		cleanup(freep) char *id = boost->clock ? boost_id(boost) : NULL;
-
-		for (size_t j = 0; id && j < cls->step[0].boost_nr; j++)
-			if (strcmp(cls->step[0].boost[j], id) == 0)
-				add_clock(plan, boost);
-	}
+	plan->boost[plan->boost_nr++] =
+		(struct plan_boost){ .id = xstrdup(id), .expires_ns = end_ns };
 }
 
 void class_make_steps(struct plan *plan, struct plan_class *cls, const struct ranked *matching,
 		      const struct cluster_scope *scope)
 {
-	struct ranked left = { .nr = matching->nr };
-	int64_t end_ns;
+	struct moment moment[LIMIT_PLAN_STEPS];
+	size_t nr = find_moments(matching, scope, moment);
 
-	left.item = xmalloc(matching->nr * sizeof(*left.item));
-	if (matching->nr)
-		memcpy(left.item, matching->item, matching->nr * sizeof(*left.item));
-	add_step(cls, &left, scope);
-	while ((end_ns = first_end(&left)) != INT64_MAX) {
-		drop_ended(&left, end_ns);
-		add_step(cls, &left, scope);
+	cls->step = xcalloc(nr, sizeof(*cls->step));
+	cls->step_nr = nr;
+	for (size_t i = 0; i < nr; i++) {
+		struct plan_step *step = &cls->step[i];
+
+		step->rate_hz = moment[i].setting.rate_hz;
+		step->caps = moment[i].setting.caps;
+		if (!moment[i].until.clock)
+			continue;
+		GROW(step->boost, step->boost_nr);
+		step->boost[step->boost_nr++] = boost_id(&moment[i].until);
+		add_clock(plan, step->boost[0], moment[i].until.end_ns);
 	}
-	ranked_release(&left);
-	cut_steps(cls);
-	add_clocks(plan, cls, matching);
 }

@@ -8,10 +8,8 @@
 #include "controller/core/object/cid.h"
 #include "controller/core/object/fields.h"
 #include "lib/core/limits.h"
-#include "lib/core/plan/plan.h"
+#include "lib/core/plan/plan_check.h"
 #include "lib/core/text/json.h"
-
-#define SERVICE_MAX 256 /* bytes of a service name */
 
 static const char *get_string(const json_t *object, const char *name)
 {
@@ -129,7 +127,7 @@ static void read_service(struct pod *pod, const json_t *annotations)
 	for (size_t i = 0; i < ARRAY_SIZE(key) && !pod->service; i++) {
 		const char *name = get_string(annotations, key[i]);
 
-		if (name && strlen(name) <= SERVICE_MAX)
+		if (name && plan_name_valid(name))
 			pod->service = xstrdup(name);
 	}
 }

@@ -73,7 +73,7 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static void step_release(struct plan_step *step)
+void plan_step_release(struct plan_step *step)
 {
 	for (size_t i = 0; i < step->boost_nr; i++)
 		free(step->boost[i]);
@@ -83,7 +83,7 @@ static void step_release(struct plan_step *step)
 void plan_class_release(struct plan_class *cls)
 {
 	for (size_t i = 0; i < cls->step_nr; i++)
-		step_release(&cls->step[i]);
+		plan_step_release(&cls->step[i]);
 	free(cls->step);
 	free(cls->id);
 }

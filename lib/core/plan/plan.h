@@ -89,6 +89,7 @@ void plan_copy(struct plan *dst,
 	       const struct plan *src); /* deep; dst is overwritten, not released */
 
 /* Release one element's contents (not the struct). */
+void plan_step_release(struct plan_step *step);
 void plan_class_release(struct plan_class *cls);
 void plan_target_release(struct plan_target *target);
 void plan_boost_release(struct plan_boost *boost);
@@ -110,9 +111,6 @@ struct plan_boost *plan_find_boost(const struct plan *plan, const char *id);
 
 /* When it ends: the first of its deadline and of its dead-man time, if it has one. */
 int64_t plan_boost_end_ns(const struct plan_boost *boost);
-
-/* An absolute path that stays below its root: no empty, "." or ".." component. */
-bool plan_cgroup_valid(const char *path);
 
 /* The content hash, lower-case hex. */
 void plan_hash(const struct plan *plan, char ret_hex[PLAN_HASH_HEX]);

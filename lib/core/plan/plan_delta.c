@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/core/limits.h"
+#include "lib/core/plan/plan_check.h"
 #include "lib/core/plan/plan_json.h"
 #include "lib/core/sorted.h"
 #include "lib/core/text/json.h"

@@ -3,6 +3,7 @@
 
 #include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
+#include "lib/core/plan/plan_check.h"
 #include "lib/core/text/json.h"
 
 #include <errno.h>
@@ -124,59 +125,6 @@ json_t *plan_to_json(const struct plan *plan, int64_t now_ns, int64_t ttl_ms)
 	set(obj, "targets", targets);
 	set(obj, "boosts", plan_boosts_to_json(plan, now_ns, ttl_ms));
 	return obj;
-}
-
-static bool has_unknown_class(const struct plan *plan, const struct plan_target *target,
-			      const char **ret_id)
-{
-	*ret_id = target->class_id;
-	if (!plan_find_class(plan, target->class_id))
-		return true;
-	for (size_t i = 0; i < target->container_nr; i++) {
-		*ret_id = target->container[i].class_id;
-		if (*ret_id && !plan_find_class(plan, *ret_id))
-			return true;
-	}
-	return false;
-}
-
-static int check_class(const struct plan *plan, const struct plan_class *cls, struct err *err)
-{
-	for (size_t i = 0; i < cls->step_nr; i++) {
-		const struct plan_step *step = &cls->step[i];
-
-		for (size_t k = 0; k < step->boost_nr; k++) {
-			const char *id = step->boost[k];
-
-			if (!plan_find_boost((struct plan *)plan, id))
-				return err_set(
-					err, -EINVAL,
-					"class \"%s\": boost \"%s\" has no clock in \"boosts\"",
-					cls->id, id);
-		}
-	}
-	return 0;
-}
-
-int plan_check(const struct plan *plan, struct err *err)
-{
-	const char *id;
-	int r;
-
-	if (plan->cls_nr > LIMIT_PLAN_CLASSES)
-		return err_set(err, -EINVAL, "classes: more than %d", LIMIT_PLAN_CLASSES);
-	if (plan->target_nr > LIMIT_PLAN_TARGETS)
-		return err_set(err, -EINVAL, "targets: more than %d", LIMIT_PLAN_TARGETS);
-	for (size_t i = 0; i < plan->cls_nr; i++) {
-		r = check_class(plan, &plan->cls[i], err);
-		if (r < 0)
-			return r;
-	}
-	for (size_t i = 0; i < plan->target_nr; i++)
-		if (has_unknown_class(plan, &plan->target[i], &id))
-			return err_set(err, -EINVAL, "target \"%s\": class \"%s\" does not exist",
-				       plan->target[i].uid, id);
-	return 0;
 }
 
 int plan_from_json(const json_t *json, int64_t now_ns, struct plan *ret_plan, struct err *err)

@@ -24,7 +24,4 @@ must_check int plan_boosts_from_json(const json_t *obj, const char *key, int64_t
 must_check int plan_boost_from_json(const json_t *item, int64_t now_ns, const char **ret_id,
 				    struct plan_boost *ret_clock, struct err *err);
 
-/* What holds between the parts of a normalized plan: counts, named classes and boosts exist. */
-must_check int plan_check(const struct plan *plan, struct err *err);
-
 #endif

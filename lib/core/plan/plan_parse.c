@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
+#include "lib/core/plan/plan_check.h"
 #include "lib/core/plan/plan_json.h"
 #include "lib/core/text/json.h"
 
@@ -30,18 +31,6 @@ static int caps_from_json(const json_t *obj, uint32_t *ret_caps, struct err *err
 	return 0;
 }
 
-/* The id at `i` of an array of boost ids; borrowed. */
-static int boost_name(const json_t *names, size_t i, const char **ret_name, struct err *err)
-{
-	const json_t *name = json_array_get(names, i);
-	size_t len = json_string_length(name);
-
-	if (!len || len > LIMIT_PLAN_ID_BYTES || !json_text_is_plain(json_string_value(name), len))
-		return err_set(err, -EINVAL, "boosts[%zu]: not the id of a boost", i);
-	*ret_name = json_string_value(name);
-	return 0;
-}
-
 static int step_from_json(const json_t *item, struct plan_step *step, struct err *err)
 {
 	const json_t *names;
@@ -56,11 +45,10 @@ static int step_from_json(const json_t *item, struct plan_step *step, struct err
 		return r;
 	step->rate_hz = (uint32_t)hz;
 	for (size_t i = 0; i < json_array_size(names); i++) {
-		const char *name = NULL;
+		const char *name = json_string_value(json_array_get(names, i));
 
-		r = boost_name(names, i, &name, err);
-		if (r != 0)
-			return r;
+		if (!name)
+			return err_set(err, -EINVAL, "boosts[%zu]: not the id of a boost", i);
 		GROW(step->boost, step->boost_nr);
 		step->boost[step->boost_nr++] = xstrdup(name);
 	}
@@ -87,27 +75,7 @@ static int class_from_json(const json_t *item, struct plan_class *cls, struct er
 		if (r != 0)
 			return err_wrap(err, r, "steps[%zu]", i);
 	}
-	if (!cls->step_nr)
-		return err_set(err, -EINVAL, "steps: must have at least one");
-	if (cls->step[cls->step_nr - 1].boost_nr)
-		return err_set(err, -EINVAL, "steps[%zu]: the last step must name no boost",
-			       cls->step_nr - 1);
-	return 0;
-}
-
-bool plan_cgroup_valid(const char *path)
-{
-	if (*path != '/')
-		return false;
-	while (*path == '/') {
-		size_t len = strcspn(++path, "/");
-
-		if (len == 0 || (len == 1 && path[0] == '.') ||
-		    (len == 2 && path[0] == '.' && path[1] == '.'))
-			return false;
-		path += len;
-	}
-	return true;
+	return plan_class_check(cls, err);
 }
 
 static char *copy_text(const char *text)
@@ -129,13 +97,11 @@ static int container_from_json(const json_t *item, struct plan_container *contai
 		r = json_get_text(item, "class", LIMIT_PLAN_ID_BYTES, &class_id, err);
 	if (r != 0)
 		return r;
-	if (cgroup && !plan_cgroup_valid(cgroup))
-		return err_set(err, -EINVAL, "cgroup: must be an absolute path without \"..\"");
 	container->name = xstrdup(name);
 	container->cid = copy_text(cid);
 	container->cgroup = copy_text(cgroup);
 	container->class_id = copy_text(class_id);
-	return 0;
+	return plan_container_check(container, err);
 }
 
 static int containers_from_json(const json_t *item, struct plan_target *target, struct err *err)
@@ -217,7 +183,9 @@ static int target_from_json(const json_t *item, struct plan_target *target, stru
 	target->class_id = xstrdup(class_id);
 	target->service = copy_text(service);
 	r = containers_from_json(item, target, err);
-	return r < 0 ? r : labels_from_json(item, target, err);
+	if (r == 0)
+		r = labels_from_json(item, target, err);
+	return r == 0 ? plan_target_check(target, err) : r;
 }
 
 int plan_classes_from_json(const json_t *obj, const char *key, struct plan *plan, struct err *err)
@@ -296,8 +264,11 @@ int plan_boosts_from_json(const json_t *obj, const char *key, int64_t now_ns, st
 		if (r != 0)
 			return err_wrap(err, r, "%s[%zu]", key, i);
 		boost.id = xstrdup(id);
+		r = plan_boost_check(&boost, err);
 		GROW(plan->boost, plan->boost_nr);
 		plan->boost[plan->boost_nr++] = boost;
+		if (r != 0)
+			return err_wrap(err, r, "%s[%zu]", key, i);
 	}
 	return 0;
 }

@@ -277,8 +277,9 @@ static void what_an_agent_must_confirm_is_what_changed_the_policys_namespace(voi
 	end(&f);
 }
 
-static void pods_beyond_the_plan_are_counted(void **state)
+static void pods_beyond_the_plan_are_those_of_the_namespace_that_has_most(void **state)
 {
+	size_t own = 0;
 	struct fixture f;
 
 	(void)state;
@@ -289,8 +290,11 @@ static void pods_beyond_the_plan_are_counted(void **state)
 		give_pod(&f, "c", name, "{}");
 	}
 	compile(&f, 0);
-	assert_int_equal(f.result.left_out, LIMIT_PLAN_TARGETS);
-	assert_int_equal(f.result.plan.target_nr, 3);
+	assert_int_equal(f.result.left_out, 3);
+	assert_int_equal(f.result.plan.target_nr, LIMIT_PLAN_TARGETS);
+	for (size_t i = 0; i < f.result.plan.target_nr; i++)
+		own += strcmp(f.result.plan.target[i].ns, "c") != 0;
+	assert_int_equal(own, 3);
 	end(&f);
 }
 
@@ -306,7 +310,7 @@ int main(void)
 		cmocka_unit_test(more_boosts_than_steps_end_early_and_never_late),
 		cmocka_unit_test(a_summary_counts_over_nodes_and_names_the_winner),
 		cmocka_unit_test(what_an_agent_must_confirm_is_what_changed_the_policys_namespace),
-		cmocka_unit_test(pods_beyond_the_plan_are_counted),
+		cmocka_unit_test(pods_beyond_the_plan_are_those_of_the_namespace_that_has_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
