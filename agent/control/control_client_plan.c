@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/core/limits.h"
+#include "lib/core/plan/plan_unknown.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
@@ -116,19 +117,39 @@ void control_client_missing(struct control_client *client, const struct control_
 
 /* --- plans --- */
 
-/* Build what the message says; the reason if it cannot be. */
-static enum control_reason build(const struct control_client *client,
-				 const struct control_head *head, const json_t *json, bool is_delta,
-				 struct plan *ret, struct err *err)
+/* Does the message say something that this version passes over? */
+static bool has_unknown(struct control_client *client, const json_t *json, bool is_delta)
+{
+	const char *first = NULL;
+	size_t nr = plan_unknown(json, &first);
+
+	if (!nr)
+		return false;
+	metrics_count(client->options.metrics, "rubato_agent_control_unknown_total",
+		      "Plans and deltas with something that this version does not know.", "message",
+		      is_delta ? "delta" : "plan");
+	if (!client->told_unknown)
+		log_warn("the controller is of a newer version: what this agent does not know is "
+			 "passed over",
+			 LOG_STR("first", first), LOG_UINT("nr", nr));
+	client->told_unknown = true;
+	return true;
+}
+
+/* Build what the message says, a delta to `base` (NULL = a whole plan); the reason if it cannot be.  `abridged`: what is
+ * built has less than what was announced. */
+static enum control_reason build(const struct plan *base, const struct control_head *head,
+				 const json_t *json, bool abridged, struct plan *ret,
+				 struct err *err)
 {
 	char hash[PLAN_HASH_HEX];
-	int r = is_delta ? plan_delta_apply(client->plan, json, now_boot_ns(), ret, err)
-			 : plan_from_json(json, now_boot_ns(), ret, err);
+	int r = base ? plan_delta_apply(base, json, now_boot_ns(), ret, err)
+		     : plan_from_json(json, now_boot_ns(), ret, err);
 
 	if (r < 0) /* after a bad delta the full plan may be right */
-		return is_delta ? CONTROL_REASON_HASH : CONTROL_REASON_INVALID;
+		return base ? CONTROL_REASON_HASH : CONTROL_REASON_INVALID;
 	plan_hash(ret, hash);
-	if (strcmp(hash, head->hash) == 0)
+	if (abridged || strcmp(hash, head->hash) == 0)
 		return CONTROL_REASON_NONE;
 	plan_release(ret);
 	err_set(err, -EPROTO, "the content's hash is %s, announced was %s", hash, head->hash);
@@ -140,7 +161,9 @@ static void take_plan(struct control_client *client, const struct control_head *
 {
 	struct plan *plan = xcalloc(1, sizeof(*plan));
 	struct err err = ERR_INIT;
-	enum control_reason reason = build(client, head, json, is_delta, plan, &err);
+	bool abridged = has_unknown(client, json, is_delta) || (is_delta && client->abridged);
+	enum control_reason reason =
+		build(is_delta ? client->plan : NULL, head, json, abridged, plan, &err);
 
 	if (!reason && control_apply(client, plan, &err) < 0) {
 		plan_release(plan);
@@ -155,6 +178,7 @@ static void take_plan(struct control_client *client, const struct control_head *
 		plan_release(client->plan);
 	free(client->plan);
 	client->plan = plan;
+	client->abridged = abridged;
 	client->alive = 0;
 	control_look_at_boosts(client);
 	client_fsm_applied(&client->fsm, head->hash);

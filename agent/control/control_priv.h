@@ -38,9 +38,11 @@ struct control_client {
 
 	/* The plan in force. */
 	struct plan *plan; /* NULL = none yet */
-	size_t alive;	   /* its boosts that run */
-	int64_t end_ns;	   /* when the next of them ends; INT64_MAX = none runs */
-	bool again;	   /* the end of a boost could not be applied: retry at end_ns */
+	bool abridged;	   /* it has less than the controller said: its hash cannot be checked */
+	bool told_unknown;
+	size_t alive;	/* its boosts that run */
+	int64_t end_ns; /* when the next of them ends; INT64_MAX = none runs */
+	bool again;	/* the end of a boost could not be applied: retry at end_ns */
 	bool clamped;
 	struct control_missing missing;
 	bool dirty; /* not on disk yet */

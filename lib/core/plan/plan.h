@@ -126,7 +126,7 @@ json_t *plan_to_json(const struct plan *plan, int64_t now_ns, int64_t ttl_ms);
 
 /* Validate everything (bounds, enums, every class id that is named exists, every step list ends without a
  * boost, every boost that is named has a clock) and build a normalized plan; deadlines are counted from
- * `now_ns`.  Unknown members are ignored.  -EINVAL with err naming the member;
+ * `now_ns`.  Unknown members and capabilities are ignored (plan_unknown.h).  -EINVAL with err naming the member;
  * ret_plan is written on success only. */
 must_check int plan_from_json(const json_t *json, int64_t now_ns, struct plan *ret_plan,
 			      struct err *err);

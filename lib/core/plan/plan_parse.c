@@ -19,13 +19,9 @@ static int caps_from_json(const json_t *obj, uint32_t *ret_caps, struct err *err
 		return r;
 	json_array_foreach(names, i, name)
 	{
-		uint32_t cap =
-			json_is_string(name) ? capability_from_name(json_string_value(name)) : 0;
-
-		if (!cap)
-			return err_set(err, -EINVAL, "caps[%zu]: not a capability of this version",
-				       i);
-		caps |= cap;
+		if (!json_is_string(name))
+			return err_set(err, -EINVAL, "caps[%zu]: must be a string", i);
+		caps |= capability_from_name(json_string_value(name));
 	}
 	*ret_caps = caps;
 	return 0;

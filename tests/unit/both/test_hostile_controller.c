@@ -180,6 +180,45 @@ static bool is_gone(struct rig *r)
 	return !r->connected;
 }
 
+/* The same, as a controller of the next version might say it: with a member and a capability that are new. */
+static char *newer(char *text)
+{
+	static const char known[] = "\"caps\":[", more[] = "\"colour\":1,\"caps\":[\"offcpu\",";
+	cleanup(freep) char *old = text;
+	char *at = strstr(old, known);
+
+	assert_non_null(at);
+	*at = '\0';
+	return xasprintf("%s%s%s", old, more, at + strlen(known));
+}
+
+static int a_newer_controller(struct rig *r, int listener)
+{
+	struct opamp_to_agent msg = { .knows_us = true };
+	struct control_head head = { .epoch = epoch, .gen = 1 },
+			    next = { .epoch = epoch, .gen = 2 };
+	struct plan from = rig_plan(70, 1), to = rig_plan(80, 1);
+	struct raw raw;
+	int first;
+
+	(void)r;
+	serve(&raw, listener);
+	/* The hashes are of what it says, which is more than this version reads. */
+	memset(head.hash, 'a', PLAN_HASH_HEX - 1);
+	memset(next.hash, 'b', PLAN_HASH_HEX - 1);
+	memcpy(next.base, head.hash, sizeof(next.base));
+	msg.plan = newer(control_plan_pack(&head, &from, now_boot_ns(), 90000));
+	msg.plan_len = strlen(msg.plan);
+	memcpy(msg.hash, head.hash, sizeof(msg.hash));
+	send_to_agent(&raw, &msg);
+	first = next_reason(&raw);
+	send_custom(&raw, CONTROL_DELTA,
+		    control_delta_pack(&next, &from, &to, now_boot_ns(), 90000));
+	plan_release(&from);
+	plan_release(&to);
+	return first == CONTROL_REASON_NONE && next_reason(&raw) == CONTROL_REASON_NONE;
+}
+
 /* The agent is left with `rate_hz` in force; 0 = nothing was applied. */
 static void against_agent(int (*script)(struct rig *r, int listener), int result, uint32_t rate_hz)
 {
@@ -213,6 +252,12 @@ static void an_agent_refuses_what_it_cannot_verify(void **state)
 	against_agent(a_base_mismatch, 1, 0);
 }
 
+static void an_agent_takes_what_it_knows_of_a_newer_controller(void **state)
+{
+	(void)state;
+	against_agent(a_newer_controller, 1, 80);
+}
+
 static void an_agent_ignores_replayed_and_reordered_plans(void **state)
 {
 	(void)state;
@@ -225,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_agent_hangs_up_on_nonsense),
 		TEST(an_agent_refuses_what_it_cannot_verify),
+		TEST(an_agent_takes_what_it_knows_of_a_newer_controller),
 		TEST(an_agent_ignores_replayed_and_reordered_plans),
 	};
 

@@ -53,8 +53,8 @@ static void a_wrong_plan_names_the_member(void **state)
 		      "classes[0]: steps[0]: hz: 201 is not in 0..200");
 	check_refused("{\"classes\":[{\"id\":\"a\",\"steps\":[{\"hz\":1.5}]}]}",
 		      "classes[0]: steps[0]: hz: must be an integer");
-	check_refused("{\"classes\":[{\"id\":\"a\",\"steps\":[{\"hz\":1,\"caps\":[\"x\"]}]}]}",
-		      "classes[0]: steps[0]: caps[0]: not a capability of this version");
+	check_refused("{\"classes\":[{\"id\":\"a\",\"steps\":[{\"hz\":1,\"caps\":[1]}]}]}",
+		      "classes[0]: steps[0]: caps[0]: must be a string");
 	check_refused("{\"classes\":[{\"id\":\"a\",\"steps\":[{\"hz\":1,\"boosts\":[\"b\"]}]}]}",
 		      "classes[0]: steps[0]: the last step must name no boost");
 	check_refused("{\"classes\":[{\"id\":\"a\",\"steps\":[{\"hz\":9,\"boosts\":[\"b\"]},{"
