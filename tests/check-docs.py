@@ -75,7 +75,7 @@ def check_words(what, source, pattern, document, heading):
 def check_reasons():
     conditions = "docs/troubleshooting.md", "What the conditions mean"
     refused = "docs/troubleshooting.md", "An agent is refused"
-    yield from check_words("condition", "controller/core/status/status.c", r'add_condition\(\w*&?\w+, "(\w+)"', *conditions)
+    yield from check_words("condition", "controller/core/status/status.c", r'condition_add\(\w*&?\w+, "(\w+)"', *conditions)
     yield from check_words("reason", "controller/core/status/status.c", r'\{\s*(?:true|false),\s*"(\w+)"', *conditions)
     yield from check_words("event", "controller/core/status/policy_event.c", r'\{ "(?:Normal|Warning)", "\w+", "(\w+)" \}', "docs/cluster.md",
                            "What one sees")

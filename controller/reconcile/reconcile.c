@@ -9,7 +9,7 @@
 #include "lib/loop.h"
 #include "lib/observe/metrics.h"
 
-#define COMPILE_BUDGET_NS (20 * NSEC_PER_MSEC)
+#define COMPILE_BUDGET_NS (5 * NSEC_PER_MSEC) /* of one turn of the loop */
 #define END_CHECK_NS                                                                               \
 	NSEC_PER_SEC /* libuv's timers stand still while the machine sleeps; ends do not */
 
@@ -47,10 +47,13 @@ const json_t *reconcile_stored_status(const struct reconcile *reconcile,
 void reconcile_node_changed(void *ctx, const char *node)
 {
 	struct reconcile *reconcile = ctx;
+	size_t part = 0, pos = 0;
+	struct policy_key policy;
 
-	(void)node;
-	if (!reconcile->closing)
-		reconcile_status_all(reconcile);
+	if (reconcile->closing)
+		return;
+	while (compiler_node_policy(reconcile->compiler, node, &part, &pos, &policy))
+		reconcile_status_of(reconcile, policy.ns, policy.policy);
 }
 
 struct hub_node reconcile_node(const struct reconcile *reconcile, const char *node)
@@ -116,7 +119,18 @@ static bool compile(struct reconcile *reconcile, const struct instant *now)
 	return compiler_next_dirty(reconcile->compiler) != NULL;
 }
 
+static void run(struct reconcile *reconcile, bool clocks);
+
+/* What a run has left to compile is not a new one: clocks are looked at when it is done. */
 static void on_run_timer(uv_timer_t *timer)
+{
+	struct reconcile *reconcile = timer->data;
+
+	run(reconcile, !reconcile->compiling);
+	reconcile_status_all(reconcile);
+}
+
+static void on_stored_timer(uv_timer_t *timer)
 {
 	struct reconcile *reconcile = timer->data;
 
@@ -131,20 +145,22 @@ void reconcile_stored_later(void *ctx, enum object_kind kind, const char *ns, co
 
 	/* Thousands may be stored in one turn of the loop; one run does for all. */
 	if (!reconcile->closing && object && reconcile_is_starting(reconcile, object))
-		uv_timer_start(&reconcile->run_timer, on_run_timer, 0, 0);
+		uv_timer_start(&reconcile->run_timer, on_stored_timer, 0, 0);
 }
 
 static void rearm(struct reconcile *reconcile, const struct instant *now, bool more)
 {
-	int64_t end_ns = MIN(compiler_next_end(reconcile->compiler),
-			     reconcile_next_clock_end(reconcile, now->boot_ns));
 	int64_t next_ns = reconcile->retry_ns;
-	int64_t wait_ms;
+	int64_t end_ns, wait_ms;
 
+	if (more) {
+		uv_timer_start(&reconcile->run_timer, on_run_timer, 1, 0);
+		return;
+	}
+	end_ns = MIN(compiler_next_end(reconcile->compiler),
+		     reconcile_next_clock_end(reconcile, now->boot_ns));
 	if (end_ns != INT64_MAX)
 		next_ns = MIN(next_ns, MIN(end_ns, now->boot_ns + END_CHECK_NS));
-	if (more)
-		next_ns = now->boot_ns;
 	if (next_ns == INT64_MAX) {
 		uv_timer_stop(&reconcile->run_timer);
 		return;
@@ -170,20 +186,25 @@ static void count_policies(struct reconcile *reconcile)
 	}
 }
 
-void reconcile_run(struct reconcile *reconcile)
+static void run(struct reconcile *reconcile, bool clocks)
 {
 	struct instant now;
-	bool more;
 
 	if (reconcile->closing)
 		return;
 	reconcile_now(reconcile, &now);
 	if (reconcile->retry_ns <= now.boot_ns)
 		reconcile->retry_ns = INT64_MAX;
-	reconcile_clocks(reconcile, &now);
-	more = compile(reconcile, &now);
+	if (clocks)
+		reconcile_clocks(reconcile, &now);
+	reconcile->compiling = compile(reconcile, &now);
 	count_policies(reconcile);
-	rearm(reconcile, &now, more);
+	rearm(reconcile, &now, reconcile->compiling);
+}
+
+void reconcile_run(struct reconcile *reconcile)
+{
+	run(reconcile, true);
 }
 
 /* --- life --- */

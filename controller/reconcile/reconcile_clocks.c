@@ -83,17 +83,32 @@ static const json_t *run_status(const struct reconcile *reconcile, const struct 
 	return status_is_refusal(status) ? NULL : status;
 }
 
+/* A boost beyond the share of its namespace begins when there is room. */
+static bool is_in_share(const struct reconcile *reconcile, const struct object *object,
+			const struct instant *now)
+{
+	const struct share *share = store_share(reconcile->store, object->ns, now->boot_ns);
+
+	return share_look_up(share, object) == SHARE_IN;
+}
+
+/* `begin`: a boost that has no clock may get one. */
 static void keep_clock(struct reconcile *reconcile, struct tracked *item,
-		       const struct object *object, const struct instant *now)
+		       const struct object *object, const struct instant *now, bool begin)
 {
 	const struct policy *policy = &object->policy;
 	struct boost_clock before = *reconcile_clock(reconcile, object), clock = before;
 	const struct object *by;
 
+	if (!begin && clock_is_of(&clock, object->generation))
+		return;
 	if (!clock_is_of(&clock, object->generation) &&
 	    !clock_restore(&clock, run_status(reconcile, object), object->generation,
-			   policy->duration_ns, now))
+			   policy->duration_ns, now)) {
+		if (!begin || !is_in_share(reconcile, object, now))
+			return;
 		clock_start(&clock, object->generation, policy->duration_ns, now);
+	}
 	/* A longer one that is stored need not be stored again: a restart would clamp it to the same. */
 	clock_clamp(&clock, reconcile_max_duration(reconcile, item->ns, &by));
 	/* Of a generation that is not the newest nothing comes back after a restart. */
@@ -120,7 +135,7 @@ bool reconcile_is_starting(const struct reconcile *reconcile, const struct objec
 	return clock_is_of(clock, object->generation) && !clock->durable;
 }
 
-void reconcile_clocks(struct reconcile *reconcile, const struct instant *now)
+static size_t keep_clocks(struct reconcile *reconcile, const struct instant *now, bool begin)
 {
 	size_t active = 0;
 
@@ -131,10 +146,17 @@ void reconcile_clocks(struct reconcile *reconcile, const struct instant *now)
 		if (item->kind != OBJECT_POLICY || !object || !policy_is_boost(&object->policy) ||
 		    object->deleting)
 			continue;
-		keep_clock(reconcile, item, object, now);
+		keep_clock(reconcile, item, object, now, begin);
 		active += clock_active(reconcile_clock(reconcile, object), now->boot_ns);
 	}
-	metric_set(reconcile->active, (double)active);
+	return active;
+}
+
+/* First those that are known: who is in a share depends on which have ended. */
+void reconcile_clocks(struct reconcile *reconcile, const struct instant *now)
+{
+	keep_clocks(reconcile, now, false);
+	metric_set(reconcile->active, (double)keep_clocks(reconcile, now, true));
 }
 
 int64_t reconcile_next_clock_end(const struct reconcile *reconcile, int64_t now_ns)

@@ -34,7 +34,9 @@ struct reconcile {
 	int64_t retry_wait_ns;
 	struct err not_stored; /* why; "" = all is stored */
 	int64_t grace_ns; /* until then agents may be on their way back (status_grace.h); 0 = not begun */
+	bool compiling;		/* a run has left something to compile */
 	int64_t status_rest_ns; /* pause between two looks at statuses: they may not take all the time */
+	size_t status_next; /* where the next look begins */
 	struct metrics *metrics;
 	struct metric *compile_seconds, *apply_seconds, *active;
 	struct metric *policies[POLICY_KIND_NR], *refused[POLICY_KIND_NR]; /* by kind */
@@ -63,6 +65,8 @@ int64_t reconcile_next_clock_end(const struct reconcile *reconcile, int64_t now_
 
 /* Look at all statuses soon. */
 void reconcile_status_all(struct reconcile *reconcile);
+/* At that of one ProfilingPolicy. */
+void reconcile_status_of(struct reconcile *reconcile, const char *ns, const char *name);
 /* Look at the dirty ones now; `last`: write those too whose turn has not come. */
 void reconcile_status_run(struct reconcile *reconcile, bool last);
 void reconcile_on_status_timer(uv_timer_t *timer);

@@ -11,9 +11,10 @@
 
 #define RETRY_FIRST_NS NSEC_PER_SEC
 #define RETRY_LAST_NS (30 * NSEC_PER_SEC)
-#define STATUS_SOON_MS 2	     /* after the plans are on their way */
-#define STATUS_QUIET_NS NSEC_PER_SEC /* between two writes of counts of one object */
-#define STATUS_REST_FACTOR 10	     /* looking takes at most a tenth of the time */
+#define STATUS_SOON_MS 2		     /* after the plans are on their way */
+#define STATUS_QUIET_NS NSEC_PER_SEC	     /* between two writes of counts of one object */
+#define STATUS_BUDGET_NS (5 * NSEC_PER_MSEC) /* of one turn of the loop */
+#define STATUS_REST_FACTOR 2		     /* looking takes at most a third of the time */
 
 /* --- storing --- */
 
@@ -67,25 +68,26 @@ void reconcile_count_end(struct reconcile *reconcile, struct tracked *item, enum
 /* --- statuses --- */
 
 static void count_agents_of(const struct reconcile *reconcile, const struct tracked *item,
-			    struct status_agents *agents)
+			    bool boost, struct status_agents *agents)
 {
-	const char *node;
+	struct policy_node at;
 	size_t pos = 0;
-	uint64_t seq;
 
-	while (compiler_policy_node(reconcile->compiler, item->ns, item->name, &pos, &node, &seq)) {
-		struct hub_node state = reconcile_node(reconcile, node);
+	while (compiler_policy_node(reconcile->compiler, item->ns, item->name, &pos, &at)) {
+		struct hub_node state = reconcile_node(reconcile, at.node);
 
 		/* What it has yet to confirm is of other namespaces. */
-		if (state.state == HUB_PENDING && state.applied_seq >= seq)
+		if (state.state == HUB_PENDING && state.applied_seq >= at.seq)
 			state.state = HUB_APPLIED;
-		status_agents_add(agents, node, state.state, state.error);
+		status_agents_add(agents, at.node, state.state, state.error);
+		if (at.left_out || (boost && at.without_boosts))
+			status_agents_left_out(agents, at.node);
 		if (state.state != HUB_APPLIED)
 			continue;
 		if (control_missing_has(state.missing, item->ns))
-			status_agents_incomplete(agents, node);
+			status_agents_incomplete(agents, at.node);
 		if (state.clamped)
-			status_agents_ceiling(agents, node, state.max_rate_hz);
+			status_agents_ceiling(agents, at.node, state.max_rate_hz);
 	}
 }
 
@@ -137,7 +139,8 @@ static json_t *build(const struct reconcile *reconcile, const struct tracked *it
 	if (item->kind != OBJECT_POLICY || !object)
 		return build_from(item, &input);
 	compiler_summary(reconcile->compiler, item->ns, item->name, &summary);
-	count_agents_of(reconcile, item, &agents);
+	count_agents_of(reconcile, item, policy_is_boost(&object->policy), &agents);
+	input.share = share_look_up(store_share(reconcile->store, item->ns, now->boot_ns), object);
 	input.summary = &summary;
 	input.agents = &agents;
 	input.duration_clamped_by = shortened_by(reconcile, object);
@@ -241,26 +244,49 @@ static int64_t settle(struct reconcile *reconcile, struct tracked *item, const s
 	return write_status(reconcile, item, status, now);
 }
 
+/* Then at the latest. */
 static void arm_status(struct reconcile *reconcile, int64_t at_ns)
 {
 	int64_t wait_ms = (at_ns - now_boot_ns() + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
+	uint64_t due_ms = (uint64_t)MAX(wait_ms, STATUS_SOON_MS);
 
-	uv_timer_start(&reconcile->status_timer, reconcile_on_status_timer,
-		       (uint64_t)MAX(wait_ms, STATUS_SOON_MS), 0);
+	if (!uv_is_active((uv_handle_t *)&reconcile->status_timer) ||
+	    uv_timer_get_due_in(&reconcile->status_timer) > due_ms)
+		uv_timer_start(&reconcile->status_timer, reconcile_on_status_timer, due_ms, 0);
+}
+
+/* Look at what is dirty, from where the last look ended, for a while.  Returns true when there is more. */
+static bool look(struct reconcile *reconcile, const struct instant *now, bool last,
+		 int64_t *ret_next_ns)
+{
+	size_t nr = reconcile->tracked.nr;
+
+	*ret_next_ns = INT64_MAX;
+	for (size_t n = 0; n < nr; n++) {
+		size_t at = reconcile->status_next++ % nr;
+
+		if (!reconcile->tracked.item[at].dirty)
+			continue;
+		*ret_next_ns = MIN(*ret_next_ns,
+				   settle(reconcile, &reconcile->tracked.item[at], now, last));
+		if (!last && now_boot_ns() - now->boot_ns > STATUS_BUDGET_NS)
+			return true;
+	}
+	return false;
 }
 
 void reconcile_status_run(struct reconcile *reconcile, bool last)
 {
-	int64_t next_ns = INT64_MAX;
 	struct instant now;
+	int64_t next_ns;
+	bool more;
 
 	reconcile_now(reconcile, &now);
-	for (size_t i = 0; i < reconcile->tracked.nr; i++)
-		if (reconcile->tracked.item[i].dirty)
-			next_ns = MIN(next_ns,
-				      settle(reconcile, &reconcile->tracked.item[i], &now, last));
+	more = look(reconcile, &now, last, &next_ns);
 	reconcile->status_rest_ns =
 		now_boot_ns() + STATUS_REST_FACTOR * (now_boot_ns() - now.boot_ns);
+	if (more)
+		next_ns = reconcile->status_rest_ns;
 	if (!last && next_ns != INT64_MAX)
 		arm_status(reconcile, next_ns);
 }
@@ -276,5 +302,15 @@ void reconcile_status_all(struct reconcile *reconcile)
 		return;
 	for (size_t i = 0; i < reconcile->tracked.nr; i++)
 		reconcile->tracked.item[i].dirty = true;
+	arm_status(reconcile, reconcile->status_rest_ns);
+}
+
+void reconcile_status_of(struct reconcile *reconcile, const char *ns, const char *name)
+{
+	struct tracked *item = tracked_find(&reconcile->tracked, OBJECT_POLICY, ns, name);
+
+	if (!item || reconcile->closing)
+		return;
+	item->dirty = true;
 	arm_status(reconcile, reconcile->status_rest_ns);
 }

@@ -19,6 +19,11 @@
 #define LIMIT_SELECTOR_VALUES 64	   /* values of one expression */
 #define LIMIT_CONTAINER_NAMES 32	   /* spec.containers */
 
+/* The share of one namespace (share.h, compile_part.h). */
+#define LIMIT_NS_POLICIES 128 /* that can be in force; the newest beyond are TooMany */
+#define LIMIT_NS_BOOSTS 32    /* of these, boosts that have not ended */
+#define LIMIT_NS_CLASSES 64   /* on one node: sets of policies that select the same containers */
+
 #define LIMIT_SAMPLE_RATE_HZ 200 /* spec.sampleRateHz, and the agent's own last ceiling */
 #define LIMIT_BOOST_NS_MIN (10LL * 1000000000LL)
 #define LIMIT_BOOST_NS_MAX (24LL * 3600 * 1000000000LL)

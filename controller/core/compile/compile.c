@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/core/compile/compile_part.h"
+#include "controller/core/compile/part_index.h"
 #include "controller/core/store/named.h"
 #include "lib/core/limits.h"
 
@@ -11,6 +12,7 @@ struct node {
 	struct named named;
 	bool dirty;
 	struct named_list part; /* by namespace */
+	int64_t next_end_ns;	/* the first of its parts' */
 	bool compiled;
 	struct plan
 		last; /* classes and boosts of the plan last compiled, for the lane; no targets */
@@ -19,6 +21,7 @@ struct node {
 struct compiler {
 	struct compile_options options;
 	struct named_list node;
+	struct part_index index;
 	size_t cursor; /* no node before it is dirty */
 };
 
@@ -42,17 +45,18 @@ static struct part *part_at(const struct node *node, size_t at)
 	return (struct part *)node->part.item[at];
 }
 
-static void part_free(struct part *part)
+static void part_free(struct compiler *compiler, struct part *part)
 {
+	part_index_remove(&compiler->index, part);
 	part_clear(part);
 	free(part->ns.name);
 	free(part);
 }
 
-static void node_free(struct node *node)
+static void node_free(struct compiler *compiler, struct node *node)
 {
 	for (size_t i = 0; i < node->part.nr; i++)
-		part_free(part_at(node, i));
+		part_free(compiler, part_at(node, i));
 	free(node->part.item);
 	plan_release(&node->last);
 	free(node->named.name);
@@ -64,8 +68,9 @@ void compiler_free(struct compiler *compiler)
 	if (!compiler)
 		return;
 	for (size_t i = 0; i < compiler->node.nr; i++)
-		node_free((struct node *)compiler->node.item[i]);
+		node_free(compiler, (struct node *)compiler->node.item[i]);
 	free(compiler->node.item);
+	part_index_release(&compiler->index);
 	for (size_t i = 0; i < compiler->options.label_nr; i++)
 		free((char *)compiler->options.label[i]);
 	free((void *)compiler->options.label);
@@ -82,18 +87,23 @@ static struct node *node_get(struct compiler *compiler, const char *name)
 	size_t nr = compiler->node.nr;
 	struct node *node = named_get(&compiler->node, name, sizeof(*node));
 
-	if (compiler->node.nr > nr)
-		compiler->cursor = MIN(compiler->cursor, named_place(&compiler->node, name));
+	if (compiler->node.nr == nr)
+		return node;
+	node->next_end_ns = INT64_MAX;
+	compiler->cursor = MIN(compiler->cursor, named_place(&compiler->node, name));
 	return node;
 }
 
-static struct part *part_get(struct node *node, const char *ns)
+static struct part *part_get(struct compiler *compiler, struct node *node, const char *ns)
 {
 	size_t nr = node->part.nr;
 	struct part *part = named_get(&node->part, ns, sizeof(*part));
 
-	if (node->part.nr > nr)
-		part->stale = part->changed = true;
+	if (node->part.nr == nr)
+		return part;
+	part->node = node->named.name;
+	part->stale = part->changed = true;
+	part_index_add(&compiler->index, part);
 	return part;
 }
 
@@ -118,13 +128,11 @@ static void touch_node(struct compiler *compiler, const char *name, const char *
 
 static void touch_ns(struct compiler *compiler, const char *ns)
 {
-	for (size_t i = 0; i < compiler->node.nr; i++) {
-		struct part *part = named_find(&node_at(compiler, i)->part, ns);
+	const struct part_row *row = part_index_row(&compiler->index, ns);
 
-		if (!part)
-			continue;
-		part->stale = true;
-		make_dirty(compiler, i);
+	for (size_t i = 0; row && i < row->nr; i++) {
+		row->part[i]->stale = true;
+		make_dirty(compiler, named_place(&compiler->node, row->part[i]->node));
 	}
 }
 
@@ -153,19 +161,10 @@ void compiler_touch(struct compiler *compiler, const struct store *store, const 
 	}
 }
 
-static int64_t node_next_end(const struct node *node)
-{
-	int64_t end_ns = INT64_MAX;
-
-	for (size_t i = 0; i < node->part.nr; i++)
-		end_ns = MIN(end_ns, part_at(node, i)->next_end_ns);
-	return end_ns;
-}
-
 void compiler_advance(struct compiler *compiler, int64_t now_ns)
 {
 	for (size_t i = 0; i < compiler->node.nr; i++)
-		if (node_next_end(node_at(compiler, i)) <= now_ns)
+		if (node_at(compiler, i)->next_end_ns <= now_ns)
 			make_dirty(compiler, i);
 }
 
@@ -174,7 +173,7 @@ int64_t compiler_next_end(const struct compiler *compiler)
 	int64_t end_ns = INT64_MAX;
 
 	for (size_t i = 0; i < compiler->node.nr; i++)
-		end_ns = MIN(end_ns, node_next_end(node_at(compiler, i)));
+		end_ns = MIN(end_ns, node_at(compiler, i)->next_end_ns);
 	return end_ns;
 }
 
@@ -194,7 +193,7 @@ void compiler_forget(struct compiler *compiler, const char *name)
 		return;
 	compiler->cursor -= named_place(&compiler->node, name) < compiler->cursor;
 	named_take(&compiler->node, name);
-	node_free(node);
+	node_free(compiler, node);
 }
 
 /* --- the parts of a node --- */
@@ -210,47 +209,51 @@ static size_t pods_of_same_ns(const struct object_list *pods, size_t from)
 }
 
 /* A part whose namespace has no pod here any more is empty: it goes. */
-static void drop_empty_parts(struct node *node)
+static void drop_empty_parts(struct compiler *compiler, struct node *node)
 {
 	size_t nr = 0;
 
 	for (size_t i = 0; i < node->part.nr; i++) {
 		if (part_at(node, i)->stale)
-			part_free(part_at(node, i));
+			part_free(compiler, part_at(node, i));
 		else
 			node->part.item[nr++] = node->part.item[i];
 	}
 	node->part.nr = nr;
 }
 
-static void remake_part(const struct compiler *compiler, const struct node *node, struct part *part,
-			const struct store *store, struct object_list pods, int64_t now_ns)
+static void remake_part(struct compiler *compiler, struct part *part, const struct store *store,
+			struct object_list pods, int64_t now_ns)
 {
 	struct plan before = part->plan;
 
 	part->plan = (struct plan){ 0 };
 	part_clear(part);
-	part_make(part, store, &compiler->options, node->named.name, pods, now_ns);
+	part_make(part, store, &compiler->options, pods, now_ns);
 	part->changed |= !plan_equal(&before, &part->plan);
+	part_index_row(&compiler->index, part->ns.name)->stale = true;
 	plan_release(&before);
 }
 
-static void make_parts(const struct compiler *compiler, struct node *node,
-		       const struct store *store, int64_t now_ns)
+static void make_parts(struct compiler *compiler, struct node *node, const struct store *store,
+		       int64_t now_ns)
 {
 	struct object_list pods = store_pods_on_node(store, node->named.name);
 	size_t nr;
 
 	for (size_t i = 0; i < pods.nr; i += nr) {
-		struct part *part = part_get(node, pods.object[i]->ns);
+		struct part *part = part_get(compiler, node, pods.object[i]->ns);
 
 		nr = pods_of_same_ns(&pods, i);
 		if (!part->stale && part->next_end_ns > now_ns)
 			continue;
-		remake_part(compiler, node, part, store,
-			    (struct object_list){ &pods.object[i], nr }, now_ns);
+		remake_part(compiler, part, store, (struct object_list){ &pods.object[i], nr },
+			    now_ns);
 	}
-	drop_empty_parts(node);
+	drop_empty_parts(compiler, node);
+	node->next_end_ns = INT64_MAX;
+	for (size_t i = 0; i < node->part.nr; i++)
+		node->next_end_ns = MIN(node->next_end_ns, part_at(node, i)->next_end_ns);
 }
 
 /* --- the plan of a node --- */
@@ -298,38 +301,48 @@ void compiler_sent(struct compiler *compiler, const char *name, uint64_t seq)
 
 /* --- what came of the policies --- */
 
-static const struct policy_summary *summary_in(const struct part *part, const char *policy)
-{
-	const struct policy_tally *tally = part ? part_find_tally(part, policy) : NULL;
-
-	return tally ? &tally->summary : NULL;
-}
-
 void compiler_summary(const struct compiler *compiler, const char *ns, const char *policy,
 		      struct policy_summary *ret_summary)
 {
-	*ret_summary = (struct policy_summary){ 0 };
-	for (size_t i = 0; i < compiler->node.nr; i++) {
-		const struct policy_summary *summary =
-			summary_in(named_find(&node_at(compiler, i)->part, ns), policy);
+	struct part_row *row = part_index_row(&compiler->index, ns);
+	const struct policy_summary *sum = row ? part_row_sum(row, policy) : NULL;
 
-		if (summary)
-			summary_add(ret_summary, summary);
-	}
+	*ret_summary = sum ? *sum : (struct policy_summary){ 0 };
 }
 
 bool compiler_policy_node(const struct compiler *compiler, const char *ns, const char *policy,
-			  size_t *pos, const char **ret_node, uint64_t *ret_seq)
+			  size_t *pos, struct policy_node *ret_node)
 {
-	while (*pos < compiler->node.nr) {
-		const struct node *node = node_at(compiler, (*pos)++);
-		const struct part *part = named_find(&node->part, ns);
-		const struct policy_summary *summary = summary_in(part, policy);
+	const struct part_row *row = part_index_row(&compiler->index, ns);
 
-		if (!summary || !summary->nodes)
+	while (row && *pos < row->nr) {
+		const struct part *part = row->part[(*pos)++];
+		const struct policy_tally *tally = tally_find(part->tally, part->tally_nr, policy);
+
+		if (!tally)
 			continue;
-		*ret_node = node->named.name;
-		*ret_seq = part->seq;
+		*ret_node = (struct policy_node){
+			.node = part->node,
+			.seq = part->seq,
+			.left_out = part->left_out || tally->summary.left_out,
+			.without_boosts = part->without_boosts,
+		};
+		return true;
+	}
+	return false;
+}
+
+bool compiler_node_policy(const struct compiler *compiler, const char *node, size_t *part_pos,
+			  size_t *pos, struct policy_key *ret_policy)
+{
+	const struct node *at = named_find(&compiler->node, node);
+
+	for (; at && *part_pos < at->part.nr; ++*part_pos, *pos = 0) {
+		const struct part *part = part_at(at, *part_pos);
+
+		if (*pos >= part->tally_nr)
+			continue;
+		*ret_policy = (struct policy_key){ part->ns.name, part->tally[(*pos)++].policy };
 		return true;
 	}
 	return false;

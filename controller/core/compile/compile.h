@@ -70,10 +70,26 @@ void compiler_sent(struct compiler *compiler, const char *node, uint64_t seq);
 void compiler_summary(const struct compiler *compiler, const char *ns, const char *policy,
 		      struct policy_summary *ret_summary);
 
-/* The nodes on which the policy selects a running pod, in order; returns false past the last one.  *ret_seq:
- * which plan last changed something in the policy's namespace; an agent that has confirmed it has confirmed
- * the policy, whatever else has changed on the node since. */
+/* A node on which a policy selects a running pod. */
+struct policy_node {
+	const char *node;
+	/* Which plan last changed something in the policy's namespace; an agent that has confirmed it has confirmed the
+	 * policy, whatever else has changed on the node since. */
+	uint64_t seq;
+	bool left_out;	     /* the plan has no room for all that it selects */
+	bool without_boosts; /* the plan has no room for the boosts of the namespace */
+};
+
+/* The nodes, in order; returns false past the last one.  Begin with *pos 0. */
 bool compiler_policy_node(const struct compiler *compiler, const char *ns, const char *policy,
-			  size_t *pos, const char **ret_node, uint64_t *ret_seq);
+			  size_t *pos, struct policy_node *ret_node);
+
+struct policy_key {
+	const char *ns, *policy; /* valid until the compiler is called again */
+};
+
+/* The other way round: the policies that select a running pod on the node.  Begin with both places 0. */
+bool compiler_node_policy(const struct compiler *compiler, const char *node, size_t *part_pos,
+			  size_t *pos, struct policy_key *ret_policy);
 
 #endif

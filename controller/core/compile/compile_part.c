@@ -24,7 +24,8 @@ struct maker {
 	const struct compile_options *options;
 	const char *ns;
 	struct cluster_scope scope;
-	struct object_list policies; /* of the namespace, all */
+	struct object_list policies;	/* in the namespace's share */
+	struct policy_summary *summary; /* of each of them */
 	struct ranked in_force;
 	bool by_container; /* some policy in force is for containers */
 	struct outcome *outcome;
@@ -76,6 +77,26 @@ static char *class_id(const char *ns, const struct ranked *matching)
 	return xasprintf("%s/%s", ns, hex);
 }
 
+static size_t find_class(const struct plan *plan, const char *id)
+{
+	size_t i = 0;
+
+	while (i < plan->cls_nr && strcmp(plan->cls[i].id, id) != 0)
+		i++;
+	return i;
+}
+
+/* Without those that select, what is left is the class of the namespace. */
+static void drop_selecting(struct ranked *matching)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < matching->nr; i++)
+		if (!policy_selects(&matching->item[i].object->policy))
+			matching->item[nr++] = matching->item[i];
+	matching->nr = nr;
+}
+
 /* The index of the class of a container (NULL: of the pod as a whole). */
 static size_t get_class(struct maker *maker, const struct object *pod, const char *container)
 {
@@ -83,12 +104,18 @@ static size_t get_class(struct maker *maker, const struct object *pod, const cha
 	cleanup(ranked_release) struct ranked matching;
 	cleanup(freep) char *id = NULL;
 	struct outcome *outcome;
+	size_t at;
 
 	match(maker, pod, container, &matching);
 	id = class_id(maker->ns, &matching);
-	for (size_t i = 0; i < plan->cls_nr; i++)
-		if (strcmp(plan->cls[i].id, id) == 0)
-			return i;
+	at = find_class(plan, id);
+	if (at == plan->cls_nr && at >= LIMIT_NS_CLASSES && strcmp(id, maker->ns) != 0) {
+		drop_selecting(&matching);
+		id[strlen(maker->ns)] = '\0'; /* "NS/HASH" -> "NS" */
+		at = find_class(plan, id);
+	}
+	if (at < plan->cls_nr)
+		return at;
 	GROW(plan->cls, plan->cls_nr);
 	plan->cls[plan->cls_nr] = (struct plan_class){ .id = TAKE_PTR(id) };
 	class_make_steps(plan, &plan->cls[plan->cls_nr++], &matching, &maker->scope);
@@ -97,7 +124,7 @@ static size_t get_class(struct maker *maker, const struct object *pod, const cha
 	effective(&matching, &maker->scope, &outcome->effective);
 	outcome->matching = matching;
 	matching = (struct ranked){ 0 };
-	return plan->cls_nr - 1;
+	return at;
 }
 
 /* --- what policies came to --- */
@@ -122,18 +149,27 @@ static void tell_clamp(const struct object *object, const struct effective *e,
 	}
 }
 
+static bool is_in(const struct ranked *ranked, const struct object *object)
+{
+	for (size_t i = 0; i < ranked->nr; i++)
+		if (ranked->item[i].object == object)
+			return true;
+	return false;
+}
+
 /* What a policy came to in a class that holds a container it selects. */
-static void tell(const struct object *object, const struct outcome *outcome,
-		 struct policy_summary *ret_summary)
+static void tell(const struct maker *maker, const struct object *object,
+		 const struct outcome *outcome, struct policy_summary *ret_summary)
 {
 	const struct effective *e = &outcome->effective;
 	const struct object *winner;
 
 	*ret_summary = (struct policy_summary){ .rate_hz = e->setting.rate_hz };
-	for (size_t i = 0; i < outcome->matching.nr; i++)
-		ret_summary->in_force |= outcome->matching.item[i].object == object;
-	if (!ret_summary->in_force)
+	ret_summary->in_force = is_in(&outcome->matching, object);
+	if (!ret_summary->in_force) {
+		ret_summary->left_out = is_in(&maker->in_force, object);
 		return;
+	}
 	if (e->cpu_off_by)
 		summary_set_name(ret_summary->cpu_off_by, e->cpu_off_by->name);
 	ret_summary->has_part = effective_has_part(e, object);
@@ -150,14 +186,13 @@ static void tell(const struct object *object, const struct outcome *outcome,
 static bool tally_container(struct maker *maker, size_t policy, const struct object *pod,
 			    const char *container, size_t cls)
 {
-	struct policy_tally *tally = &maker->part->tally[policy];
 	const struct object *object = maker->policies.object[policy];
 	struct policy_summary summary;
 
 	if (!policy_matches(&object->policy, pod, container))
 		return false;
-	tell(object, &maker->outcome[cls], &summary);
-	summary_add(&tally->summary, &summary);
+	tell(maker, object, &maker->outcome[cls], &summary);
+	summary_add(&maker->summary[policy], &summary);
 	return true;
 }
 
@@ -165,7 +200,7 @@ static void tally_pod(struct maker *maker, const struct object *pod, size_t pod_
 		      const size_t *container_class)
 {
 	for (size_t i = 0; i < maker->policies.nr; i++) {
-		struct policy_summary *summary = &maker->part->tally[i].summary;
+		struct policy_summary *summary = &maker->summary[i];
 		bool selected = tally_container(maker, i, pod, NULL, pod_class);
 
 		for (size_t j = 0; j < pod->pod.container_nr; j++)
@@ -177,6 +212,24 @@ static void tally_pod(struct maker *maker, const struct object *pod, size_t pod_
 			summary->pods++;
 		summary->nodes = summary->pods > 0;
 	}
+}
+
+/* Only those that select something are kept: a node has many namespaces, and a namespace may have many policies. */
+static void keep_tallies(const struct maker *maker)
+{
+	struct part *part = maker->part;
+	size_t nr = 0;
+
+	for (size_t i = 0; i < maker->policies.nr; i++)
+		nr += maker->summary[i].pods > 0;
+	if (!nr)
+		return;
+	part->tally = xcalloc(nr, sizeof(*part->tally));
+	for (size_t i = 0; i < maker->policies.nr; i++)
+		if (maker->summary[i].pods > 0)
+			part->tally[part->tally_nr++] =
+				(struct policy_tally){ xstrdup(maker->policies.object[i]->name),
+						       maker->summary[i] };
 }
 
 /* --- targets --- */
@@ -255,29 +308,27 @@ static const char *labels_of(const struct object *object)
 	return object ? object->labels : NULL;
 }
 
-static void maker_init(struct maker *maker, const struct store *store, const char *node,
-		       int64_t now_ns)
+static void maker_init(struct maker *maker, const struct store *store, int64_t now_ns)
 {
 	struct object_list cluster = store_cluster_policies(store);
+	const struct share *share = store_share(store, maker->ns, now_ns);
 	struct part *part = maker->part;
 
 	cluster_scope_init(&maker->scope, cluster.object, cluster.nr,
 			   labels_of(store_find(store, OBJECT_NAMESPACE, "", maker->ns)),
-			   labels_of(store_find(store, OBJECT_NODE, "", node)));
-	maker->policies = store_policies(store, maker->ns);
-	ranked_init_policies(&maker->in_force, &maker->policies, store_clocks(store, maker->ns),
+			   labels_of(store_find(store, OBJECT_NODE, "", part->node)));
+	maker->policies = share->in;
+	maker->summary = xcalloc(share->in.nr, sizeof(*maker->summary));
+	ranked_init_policies(&maker->in_force, share,
 			     effective_max_duration(&maker->scope.limits, NULL), now_ns);
-	part->next_end_ns = INT64_MAX;
+	/* When a boost of the share has ended, another may be let in. */
+	part->next_end_ns = share->beyond ? share->until_ns : INT64_MAX;
 	for (size_t i = 0; i < maker->in_force.nr; i++) {
 		const struct candidate *item = &maker->in_force.item[i];
 
 		maker->by_container |= item->object->policy.container_nr > 0;
 		part->next_end_ns = MIN(part->next_end_ns, item->end_ns);
 	}
-	part->tally_nr = maker->policies.nr;
-	part->tally = xcalloc(part->tally_nr, sizeof(*part->tally));
-	for (size_t i = 0; i < part->tally_nr; i++)
-		part->tally[i].policy = xstrdup(maker->policies.object[i]->name);
 }
 
 static void maker_release(struct maker *maker)
@@ -285,39 +336,54 @@ static void maker_release(struct maker *maker)
 	for (size_t i = 0; i < maker->outcome_nr; i++)
 		ranked_release(&maker->outcome[i].matching);
 	free(maker->outcome);
+	free(maker->summary);
 	ranked_release(&maker->in_force);
 	cluster_scope_release(&maker->scope);
 }
 
 void part_make(struct part *part, const struct store *store, const struct compile_options *options,
-	       const char *node, struct object_list pods, int64_t now_ns)
+	       struct object_list pods, int64_t now_ns)
 {
 	struct maker maker = { .part = part, .options = options, .ns = part->ns.name };
 
 	part->stale = false;
-	maker_init(&maker, store, node, now_ns);
+	maker_init(&maker, store, now_ns);
 	for (size_t i = 0; i < pods.nr; i++)
 		if (!pods.object[i]->pod.done)
 			add_pod(&maker, pods.object[i]);
+	keep_tallies(&maker);
 	maker_release(&maker);
 }
 
 void part_clear(struct part *part)
 {
-	for (size_t i = 0; i < part->tally_nr; i++)
-		free(part->tally[i].policy);
-	free(part->tally);
+	tallies_free(part->tally, part->tally_nr);
 	plan_release(&part->plan);
-	*part = (struct part){ .ns = part->ns, .changed = part->changed, .seq = part->seq };
+	*part = (struct part){
+		.ns = part->ns, .node = part->node, .changed = part->changed, .seq = part->seq
+	};
 }
+
+/* --- tallies --- */
 
 static int compare_tally(const void *key, const void *element)
 {
 	return strcmp(key, ((const struct policy_tally *)element)->policy);
 }
 
-const struct policy_tally *part_find_tally(const struct part *part, const char *policy)
+struct policy_tally *tally_find(const struct policy_tally *tally, size_t nr, const char *policy)
 {
-	return sorted_find(policy, part->tally, part->tally_nr, sizeof(*part->tally),
-			   compare_tally);
+	return sorted_find(policy, tally, nr, sizeof(*tally), compare_tally);
+}
+
+size_t tally_place(const struct policy_tally *tally, size_t nr, const char *policy)
+{
+	return sorted_place(policy, tally, nr, sizeof(*tally), compare_tally);
+}
+
+void tallies_free(struct policy_tally *tally, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		free(tally[i].policy);
+	free(tally);
 }

@@ -15,11 +15,12 @@
 
 struct policy_tally {
 	char *policy;
-	struct policy_summary summary; /* of this part: nodes is 0 or 1 */
+	struct policy_summary summary; /* of this part: nodes is 1 */
 };
 
 struct part {
 	struct named ns;
+	const char *node;    /* borrowed */
 	bool stale;	     /* to be made again */
 	bool changed;	     /* since compiler_sent() */
 	uint64_t seq;	     /* of the plan with which it last changed; 0 = none was sent yet */
@@ -27,18 +28,21 @@ struct part {
 	struct plan plan;    /* each class, target and boost of it is one that an agent accepts */
 	size_t left_out; /* pods that the node's plan has no room for: they have the node's default */
 	bool without_boosts;	    /* the node's plan has no room for its boosts */
-	struct policy_tally *tally; /* every policy of the namespace, by name */
+	struct policy_tally *tally; /* the policies that select a running pod here, by name */
 	size_t tally_nr;
 };
 
-/* Fill everything but ns, changed and seq.  `pods` are those of that namespace on `node`, by name. */
+/* Fill everything but ns, node, changed and seq.  `pods` are those of that namespace on the node, by name. */
 void part_make(struct part *part, const struct store *store, const struct compile_options *options,
-	       const char *node, struct object_list pods, int64_t now_ns);
+	       struct object_list pods, int64_t now_ns);
 
 /* Free what part_make() filled. */
 void part_clear(struct part *part);
 
-const struct policy_tally *part_find_tally(const struct part *part, const char *policy);
+/* Of tallies by name: NULL when there is none; where it would stand. */
+struct policy_tally *tally_find(const struct policy_tally *tally, size_t nr, const char *policy);
+size_t tally_place(const struct policy_tally *tally, size_t nr, const char *policy);
+void tallies_free(struct policy_tally *tally, size_t nr);
 
 /* The steps of a class on which the policies `matching`, in rank, act (compile.h).  The boosts they name are
  * added to plan->boost. */

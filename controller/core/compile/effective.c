@@ -89,12 +89,13 @@ static int64_t boost_end_ns(const struct boost_clock *clock, int64_t max_duratio
 	return clock->start_ns + max_duration_ns;
 }
 
-void ranked_init_policies(struct ranked *ranked, const struct object_list *policies,
-			  const struct boost_clock *clock, int64_t max_duration_ns, int64_t now_ns)
+void ranked_init_policies(struct ranked *ranked, const struct share *share, int64_t max_duration_ns,
+			  int64_t now_ns)
 {
 	*ranked = (struct ranked){ 0 };
-	for (size_t i = 0; i < policies->nr; i++) {
-		const struct object *object = policies->object[i];
+	for (size_t i = 0; i < share->in.nr; i++) {
+		const struct object *object = share->in.object[i];
+		const struct boost_clock *clock = &share->clock[i];
 		int64_t end_ns;
 
 		if (object->deleting)
@@ -103,10 +104,10 @@ void ranked_init_policies(struct ranked *ranked, const struct object_list *polic
 			ranked_add(ranked, object, NULL, INT64_MAX);
 			continue;
 		}
-		end_ns = boost_end_ns(&clock[i], max_duration_ns);
-		if (clock_is_of(&clock[i], object->generation) && clock_active(&clock[i], now_ns) &&
+		end_ns = boost_end_ns(clock, max_duration_ns);
+		if (clock_is_of(clock, object->generation) && clock_active(clock, now_ns) &&
 		    now_ns < end_ns)
-			ranked_add(ranked, object, &clock[i], end_ns);
+			ranked_add(ranked, object, clock, end_ns);
 	}
 	ranked_sort(ranked);
 }

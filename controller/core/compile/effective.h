@@ -30,7 +30,7 @@
 
 #include "controller/core/object/clock.h"
 #include "controller/core/object/model.h"
-#include "controller/core/store/object_list.h"
+#include "controller/core/store/share.h"
 #include "lib/core/base.h"
 
 struct setting {
@@ -80,10 +80,10 @@ void cluster_scope_init_node(struct cluster_scope *scope, struct object *const *
 			     const char *node_labels);
 void cluster_scope_release(struct cluster_scope *scope);
 
-/* All policies of a namespace that may be in force at now_ns (CLOCK_BOOTTIME), in rank: not being deleted, and, if a
- * boost, active on a scope that limits its duration to max_duration_ns.  `clock`: theirs (store_clocks()). */
-void ranked_init_policies(struct ranked *ranked, const struct object_list *policies,
-			  const struct boost_clock *clock, int64_t max_duration_ns, int64_t now_ns);
+/* All policies of a namespace's share that may be in force at now_ns (CLOCK_BOOTTIME), in rank: not being deleted, and,
+ * if a boost, active on a scope that limits its duration to max_duration_ns. */
+void ranked_init_policies(struct ranked *ranked, const struct share *share, int64_t max_duration_ns,
+			  int64_t now_ns);
 
 /* Does the policy select this container of this pod?  `container` NULL = the pod as a whole, which
  * policies with containers do not select.  Looks at neither time nor deletion. */

@@ -40,6 +40,7 @@ void summary_add(struct policy_summary *sum, const struct policy_summary *summar
 	sum->rate_hz = MAX(sum->rate_hz, summary->rate_hz);
 	sum->in_force |= summary->in_force;
 	sum->has_part |= summary->has_part;
+	sum->left_out |= summary->left_out;
 	keep_first(sum->winner, summary->winner);
 	keep_first(sum->cpu_off_by, summary->cpu_off_by);
 	keep_clamp(sum, summary);

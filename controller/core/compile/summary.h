@@ -15,6 +15,7 @@ struct policy_summary {
 	char winner[LIMIT_NAME_BYTES + 1]; /* who decided instead, first by name; "" = nobody */
 	/* Whose capabilities leave out `cpu` there, first by name; "" = nobody's */
 	char cpu_off_by[LIMIT_NAME_BYTES + 1];
+	bool left_out;			   /* a container it selects has no class of its own */
 	bool clamped;			   /* something it decided was clamped */
 	uint32_t rate_from_hz, rate_to_hz; /* equal = rate not clamped */
 	uint32_t caps_lost;		   /* capability bits taken away */

@@ -4,25 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/core/status/condition.h"
+#include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
 #include "lib/core/text/rfc3339.h"
 #include "lib/core/text/utf8.h"
 
 #define MESSAGE_MAX 512
 #define REFUSAL_MAX 1024 /* what the CRDs let a message have */
-
-/* What a condition says; the texts are valid while the status is built. */
-struct verdict {
-	bool is;
-	const char *reason, *message;
-};
-
-/* What one status is built from. */
-struct builder {
-	json_t *conditions;
-	const json_t *previous; /* the status last stored, or NULL */
-	int64_t generation, now_wall_s;
-};
 
 /* The agents have the last word. */
 static uint32_t rate_in_force(const struct status_input *input)
@@ -33,61 +22,12 @@ static uint32_t rate_in_force(const struct status_input *input)
 				    : input->summary->rate_hz;
 }
 
-/* --- conditions --- */
-
-/* The time of the last flip: kept while the status is what it was. */
-static void transition_time(const struct builder *builder, const char *type, const char *status,
-			    char ret_text[RFC3339_MAX])
-{
-	const json_t *before = status_find(builder->previous, type);
-	const char *was = json_string_value(json_object_get(before, "status"));
-	const char *since = json_string_value(json_object_get(before, "lastTransitionTime"));
-
-	if (was && since && strcmp(was, status) == 0 && strlen(since) < RFC3339_MAX)
-		memcpy(ret_text, since, strlen(since) + 1);
-	else
-		rfc3339_format(builder->now_wall_s, ret_text);
-}
-
-/* In the place of the one of its type, if there is one. */
-static void put_condition(struct builder *builder, json_t *json)
-{
-	const char *type = json_string_value(json_object_get(json, "type"));
-	json_t *there;
-	size_t i;
-
-	json_array_foreach(builder->conditions, i, there)
-	{
-		if (strcmp(json_string_value(json_object_get(there, "type")), type) == 0) {
-			json_array_set_new(builder->conditions, i, json);
-			return;
-		}
-	}
-	json_array_append_new(builder->conditions, json);
-}
-
-static void add_condition(struct builder *builder, const char *type, const struct verdict *verdict)
-{
-	const char *status = verdict->is ? "True" : "False";
-	char since[RFC3339_MAX];
-	json_t *json = json_object(), *message = json_string(verdict->message);
-
-	transition_time(builder, type, status, since);
-	json_object_set_new(json, "type", json_string(type));
-	json_object_set_new(json, "status", json_string(status));
-	json_object_set_new(json, "reason", json_string(verdict->reason));
-	/* An agent's reason may be anything, and cut within a character. */
-	json_object_set_new(json, "message", message ? message : json_string("not valid UTF-8"));
-	json_object_set_new(json, "observedGeneration", json_integer(builder->generation));
-	json_object_set_new(json, "lastTransitionTime", json_string(since));
-	put_condition(builder, json);
-}
-
 /* --- what the conditions of a ProfilingPolicy say --- */
 
 /* In which of the states that come before all others is it? */
 enum phase {
 	PHASE_DELETING,
+	PHASE_TOO_MANY,	  /* beyond the share of its namespace */
 	PHASE_NOT_STORED, /* a boost whose deadline is not stored yet */
 	PHASE_EXPIRED,
 	PHASE_NO_TARGETS,
@@ -101,12 +41,14 @@ static enum phase phase_of(const struct status_input *input)
 
 	if (object->deleting)
 		return PHASE_DELETING;
-	if (policy_is_boost(&object->policy)) {
-		if (!clock_is_of(clock, object->generation) || !clock->durable)
-			return PHASE_NOT_STORED;
-		if (clock_expired(clock, input->now.boot_ns))
-			return PHASE_EXPIRED;
-	}
+	if (policy_is_boost(&object->policy) && clock_is_of(clock, object->generation) &&
+	    clock->durable && clock_expired(clock, input->now.boot_ns))
+		return PHASE_EXPIRED;
+	if (input->share != SHARE_IN)
+		return PHASE_TOO_MANY;
+	if (policy_is_boost(&object->policy) &&
+	    (!clock_is_of(clock, object->generation) || !clock->durable))
+		return PHASE_NOT_STORED;
 	return input->summary->pods ? PHASE_RUNNING : PHASE_NO_TARGETS;
 }
 
@@ -114,6 +56,8 @@ static struct verdict phase_verdict(enum phase phase)
 {
 	static const struct verdict verdict[] = {
 		[PHASE_DELETING] = { false, "Deleting", "It is being deleted and not in force." },
+		[PHASE_TOO_MANY] = { false, "TooMany",
+				     "Its namespace has more policies than are in force." },
 		[PHASE_NOT_STORED] = { false, "NotStored",
 				       "It begins when its deadline is stored." },
 		[PHASE_EXPIRED] = { false, "Expired", "Its duration is over." },
@@ -147,6 +91,12 @@ static struct verdict programmed(const struct status_input *input, enum phase ph
 			 agents->failed_node,
 			 agents->failed_why ? agents->failed_why : "no reason");
 		return (struct verdict){ false, "Failed", message };
+	}
+	if (agents->left_out_node) {
+		snprintf(message, MESSAGE_MAX,
+			 "The plan of node %.253s has no room for all that it selects there.",
+			 agents->left_out_node);
+		return (struct verdict){ false, "LeftOut", message };
 	}
 	if (agents->incomplete) {
 		snprintf(message, MESSAGE_MAX,
@@ -243,24 +193,40 @@ static struct verdict expired(const struct status_input *input, enum phase phase
 	return (struct verdict){ false, "Running", "Its duration is not over." };
 }
 
+static struct verdict accepted(const struct status_input *input, enum phase phase,
+			       char message[MESSAGE_MAX])
+{
+	bool boosts = input->share == SHARE_BOOSTS;
+
+	if (phase != PHASE_TOO_MANY)
+		return (struct verdict){ true, "Valid", "It is valid." };
+	snprintf(message, MESSAGE_MAX,
+		 "A namespace may have %d %s in force at a time; it has older ones. Delete some "
+		 "that "
+		 "are not needed, and this one begins.",
+		 boosts ? LIMIT_NS_BOOSTS : LIMIT_NS_POLICIES, boosts ? "boosts" : "policies");
+	return (struct verdict){ false, "TooMany", message };
+}
+
 /* Sorted by type. */
-static void add_policy_conditions(struct builder *builder, const struct status_input *input)
+static void add_policy_conditions(struct condition_list *list, const struct status_input *input)
 {
 	char lowered[MESSAGE_MAX] = "", winner[MESSAGE_MAX] = "", failed[MESSAGE_MAX] = "";
 	enum phase phase = phase_of(input);
-	struct verdict verdict = { true, "Valid", "It is valid." };
+	char many[MESSAGE_MAX] = "";
+	struct verdict verdict = accepted(input, phase, many);
 	struct verdict done = programmed(input, phase, failed);
 
-	add_condition(builder, "Accepted", &verdict);
+	condition_add(list, "Accepted", &verdict);
 	verdict = clamped(input, phase, lowered);
-	add_condition(builder, "Clamped", &verdict);
+	condition_add(list, "Clamped", &verdict);
 	verdict = expired(input, phase);
-	add_condition(builder, "Expired", &verdict);
+	condition_add(list, "Expired", &verdict);
 	verdict = overridden(input, phase, winner);
-	add_condition(builder, "Overridden", &verdict);
-	add_condition(builder, "Programmed", &done);
+	condition_add(list, "Overridden", &verdict);
+	condition_add(list, "Programmed", &done);
 	verdict = ready(&done, phase);
-	add_condition(builder, "Ready", &verdict);
+	condition_add(list, "Ready", &verdict);
 }
 
 /* --- the whole --- */
@@ -286,35 +252,35 @@ static void add_numbers(const struct status_input *input, json_t *status)
 				      (json_int_t)(agents->failed + agents->incomplete)));
 }
 
-static json_t *start(struct builder *builder, int64_t generation, const json_t *previous,
+static json_t *start(struct condition_list *list, int64_t generation, const json_t *previous,
 		     int64_t now_wall_s)
 {
 	json_t *status = json_object();
 
-	*builder = (struct builder){
+	*list = (struct condition_list){
 		.conditions = json_array(),
 		.previous = previous,
 		.generation = generation,
 		.now_wall_s = now_wall_s,
 	};
 	json_object_set_new(status, "observedGeneration", json_integer(generation));
-	json_object_set_new(status, "conditions", builder->conditions);
+	json_object_set_new(status, "conditions", list->conditions);
 	return status;
 }
 
 json_t *status_build(const struct status_input *input)
 {
 	const struct verdict valid = { true, "Valid", "It is valid." };
-	struct builder builder;
+	struct condition_list list;
 	json_t *status =
-		start(&builder, input->object->generation, input->previous, input->now.wall_s);
+		start(&list, input->object->generation, input->previous, input->now.wall_s);
 
 	if (input->object->kind == OBJECT_POLICY) {
-		add_policy_conditions(&builder, input);
+		add_policy_conditions(&list, input);
 		add_numbers(input, status);
 	} else {
-		add_condition(&builder, "Accepted", &valid);
-		add_condition(&builder, "Ready", &valid);
+		condition_add(&list, "Accepted", &valid);
+		condition_add(&list, "Ready", &valid);
 	}
 	return status;
 }
@@ -360,17 +326,17 @@ json_t *status_build_refused(int64_t generation, const char *why, const struct s
 {
 	char message[REFUSAL_MAX];
 	const struct verdict invalid = { false, "Invalid", message };
-	struct builder builder;
-	json_t *status = start(&builder, generation, input->previous, input->now.wall_s);
+	struct condition_list list;
+	json_t *status = start(&list, generation, input->previous, input->now.wall_s);
 
 	tell_refusal(generation, why, input, message);
 	if (input->object) {
 		json_decref(status);
 		status = status_build(input);
 		json_object_set_new(status, "observedGeneration", json_integer(generation));
-		builder.conditions = json_object_get(status, "conditions");
+		list.conditions = json_object_get(status, "conditions");
 	}
-	add_condition(&builder, "Accepted", &invalid);
-	add_condition(&builder, "Ready", &invalid);
+	condition_add(&list, "Accepted", &invalid);
+	condition_add(&list, "Ready", &invalid);
 	return status;
 }

@@ -10,12 +10,12 @@
  *	 "conditions": [{"type", "status", "reason", "message", "observedGeneration", "lastTransitionTime"}]}
  *
  * Conditions, sorted by type; each always has status True or False:
- *	Accepted	True Valid | False Invalid
+ *	Accepted	True Valid | False Invalid | False TooMany: it is beyond the share of its namespace (share.h)
  *	Programmed	True Confirmed: every node that runs a pod it selects has confirmed what the plan of now says of its
  *			namespace.
  *			False Pending: some have not yet | Failed: one refused | Incomplete: one has no room for all containers | Disconnected: no agent there | NotStored: the
  *			boost's deadline is not stored yet | NoTargets: it selects no running pod | Expired: the boost is
- *			over | Deleting
+ *			over | Deleting | TooMany | LeftOut: the plan of a node has no room for all of it
  *			Without targets it is False, so that `kubectl wait --for=condition=Programmed` does not call a typo in
  *			a selector done.
  *	Clamped		True Limited | False WithinLimits
@@ -38,6 +38,7 @@
 #include "controller/core/object/model.h"
 #include "controller/core/status/status_agents.h"
 #include "controller/core/status/status_read.h"
+#include "controller/core/store/share.h"
 #include "lib/core/base.h"
 
 #include <jansson.h>
@@ -45,6 +46,7 @@
 struct status_input {
 	const struct object *object;	      /* ProfilingPolicy or ClusterProfilingPolicy */
 	const struct boost_clock *clock;      /* of a boost; NULL for others */
+	enum share_verdict share;	      /* is it in the share of its namespace? */
 	const struct policy_summary *summary; /* NULL for the cluster kind */
 	const struct status_agents *agents;   /* NULL for the cluster kind */
 	const char

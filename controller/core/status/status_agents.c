@@ -44,3 +44,9 @@ void status_agents_ceiling(struct status_agents *agents, const char *node, uint3
 	agents->ceiling_node = node;
 	agents->ceiling_hz = max_hz;
 }
+
+void status_agents_left_out(struct status_agents *agents, const char *node)
+{
+	if (!agents->left_out_node || strcmp(agents->left_out_node, node) > 0)
+		agents->left_out_node = node;
+}

@@ -16,6 +16,7 @@ struct status_agents {
 	const char *incomplete_node; /* likewise */
 	const char *ceiling_node;    /* whose agent lowers rates most; NULL = nobody's does */
 	uint32_t ceiling_hz;
+	const char *left_out_node; /* the first whose plan has no room for all; NULL = none */
 };
 
 void status_agents_add(struct status_agents *agents, const char *node, enum hub_state state,
@@ -26,5 +27,8 @@ void status_agents_incomplete(struct status_agents *agents, const char *node);
 
 /* The agent of a node lowers every rate to this. */
 void status_agents_ceiling(struct status_agents *agents, const char *node, uint32_t max_hz);
+
+/* The plan of the node has no room for all that the policy wants there. */
+void status_agents_left_out(struct status_agents *agents, const char *node);
 
 #endif

@@ -12,6 +12,8 @@ struct ns {
 	struct object *object; /* the Namespace; NULL = not seen */
 	struct object_list policies, pods;
 	struct boost_clock *clock; /* of the policies, in the same order */
+	struct share share;	   /* of them; made when it is asked for */
+	bool share_stale;
 };
 
 struct node {
@@ -48,6 +50,7 @@ static void ns_free(struct ns *ns, struct shared_texts *texts)
 	object_list_release(&ns->policies, true);
 	object_free(ns->object);
 	free(ns->clock);
+	share_release(&ns->share);
 	free(ns->named.name);
 	free(ns);
 }
@@ -160,6 +163,7 @@ static struct object *put_policy(struct ns *ns, struct object *object)
 		GROW(ns->clock, before_nr);
 		memmove(&ns->clock[at + 1], &ns->clock[at], (before_nr - at) * sizeof(*ns->clock));
 	}
+	ns->share_stale = true;
 	if (!old || old->generation != object->generation || strcmp(old->uid, object->uid) != 0)
 		ns->clock[at] = (struct boost_clock){ 0 };
 	return old;
@@ -199,9 +203,10 @@ static struct object *take_policy(struct ns *ns, const char *name)
 	size_t at = object_list_place(&ns->policies, ns->named.name, name);
 	struct object *old = object_list_take(&ns->policies, ns->named.name, name);
 
-	if (old)
-		memmove(&ns->clock[at], &ns->clock[at + 1],
-			(ns->policies.nr - at) * sizeof(*ns->clock));
+	if (!old)
+		return NULL;
+	memmove(&ns->clock[at], &ns->clock[at + 1], (ns->policies.nr - at) * sizeof(*ns->clock));
+	ns->share_stale = true;
 	return old;
 }
 
@@ -262,6 +267,8 @@ struct touch store_set_clock(struct store *store, const char *ns, const char *na
 
 	assert(entry && object_list_find(&entry->policies, ns, name));
 	entry->clock[object_list_place(&entry->policies, ns, name)] = *clock;
+	if (!entry->share_stale)
+		entry->share_stale = !share_set_clock(&entry->share, ns, name, clock);
 	return (struct touch){ .scope = TOUCH_NS, .ns = entry->named.name };
 }
 
@@ -301,11 +308,19 @@ struct object_list store_policies(const struct store *store, const char *ns)
 	return entry ? entry->policies : (struct object_list){ 0 };
 }
 
-const struct boost_clock *store_clocks(const struct store *store, const char *ns)
+const struct share *store_share(const struct store *store, const char *ns, int64_t now_ns)
 {
-	const struct ns *entry = ns_find(store, ns);
+	static const struct share none = { .until_ns = INT64_MAX };
+	struct ns *entry = ns_find(store, ns);
 
-	return entry ? entry->clock : NULL;
+	if (!entry || !entry->policies.nr)
+		return &none;
+	if (entry->share_stale || now_ns >= entry->share.until_ns) {
+		share_release(&entry->share);
+		share_make(&entry->share, &entry->policies, entry->clock, now_ns);
+		entry->share_stale = false;
+	}
+	return &entry->share;
 }
 
 const struct boost_clock *store_clock(const struct store *store, const char *ns, const char *name)

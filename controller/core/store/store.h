@@ -12,6 +12,7 @@
 #include "controller/core/object/clock.h"
 #include "controller/core/object/model.h"
 #include "controller/core/store/object_list.h"
+#include "controller/core/store/share.h"
 #include "controller/core/store/touch.h"
 #include "lib/core/base.h"
 
@@ -40,10 +41,10 @@ const struct object *store_find(const struct store *store, enum object_kind kind
 /* Policies and pods are listed per namespace; the namespaces that hold any are among store_ns_name()s. */
 struct object_list store_cluster_policies(const struct store *store);
 struct object_list store_policies(const struct store *store, const char *ns);
-/* The clocks of the boosts among store_policies(), in the same order; NULL when there are no policies.  One that was not
- * set yet, and that of a continuous policy, is all zeros. */
-const struct boost_clock *store_clocks(const struct store *store, const char *ns);
-/* That of one policy; all zeros when there is no such policy. */
+/* Those of them that are in the namespace's share at now_ns (CLOCK_BOOTTIME), which does not go back.  Valid until the
+ * store changes or is asked again at a later time. */
+const struct share *store_share(const struct store *store, const char *ns, int64_t now_ns);
+/* The clock of a boost; all zeros when it was not set yet, and of whatever is no boost. */
 const struct boost_clock *store_clock(const struct store *store, const char *ns, const char *name);
 struct object_list store_pods_of_ns(const struct store *store, const char *ns);
 struct object_list store_pods_on_node(const struct store *store,

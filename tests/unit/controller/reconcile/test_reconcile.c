@@ -210,6 +210,39 @@ static void a_comment_in_a_manifest_begins_no_boost_anew(void **state)
 	assert_int_equal(end_ms(rig, "boost"), end);
 }
 
+/* Boosts payments/b0 to bNR-1, all of one age; the first `without` of them are missing. */
+static void write_boosts(const struct rig *rig, int without, int nr)
+{
+	cleanup(freep) char *text = xstrdup("");
+
+	for (int i = without; i < nr; i++) {
+		cleanup(freep) char *name = xasprintf("b%02d", i);
+		char *more = xasprintf("%s---\n%s  duration: 10m\n", text, policy(name, 50));
+
+		free(text);
+		text = more;
+	}
+	rig_write(&rig->files, "many.yaml", text);
+}
+
+static void a_boost_beyond_the_share_of_its_namespace_begins_when_there_is_room(void **state)
+{
+	struct rig *rig = *state;
+
+	write_boosts(rig, 0, LIMIT_NS_BOOSTS + 1);
+	run_for(&rig->files, 200);
+	assert_true(is_true(rig, "b00", "Accepted"));
+	assert_true(end_ms(rig, "b31") > 0);
+	assert_false(is_true(rig, "b32", "Accepted"));
+	assert_int_equal(end_ms(rig, "b32"), 0);
+	assert_int_equal(metric(rig, "rubato_controller_boosts_active"), LIMIT_NS_BOOSTS);
+	write_boosts(rig, 1, LIMIT_NS_BOOSTS + 1);
+	run_for(&rig->files, 200);
+	assert_true(is_true(rig, "b32", "Accepted"));
+	assert_true(end_ms(rig, "b32") > 0);
+	assert_int_equal(metric(rig, "rubato_controller_boosts_active"), LIMIT_NS_BOOSTS);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -219,6 +252,7 @@ int main(void)
 		T(a_boost_does_not_start_before_its_clock_is_stored),
 		T(idle_means_no_writes_and_no_reads),
 		T(a_comment_in_a_manifest_begins_no_boost_anew),
+		T(a_boost_beyond_the_share_of_its_namespace_begins_when_there_is_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,9 +219,8 @@ static void more_boosts_than_steps_end_early_and_never_late(void **state)
 static void a_summary_counts_over_nodes_and_names_the_winner(void **state)
 {
 	struct policy_summary summary;
-	const char *node = NULL;
+	struct policy_node at;
 	struct fixture f;
-	uint64_t seq;
 	size_t pos = 0;
 
 	(void)state;
@@ -236,21 +235,20 @@ static void a_summary_counts_over_nodes_and_names_the_winner(void **state)
 	assert_true(summary.in_force);
 	assert_false(summary.has_part);
 	assert_string_equal(summary.winner, "high");
-	assert_true(compiler_policy_node(f.compiler, "a", "low", &pos, &node, &seq));
-	assert_string_equal(node, "n1");
-	assert_false(compiler_policy_node(f.compiler, "a", "low", &pos, &node, &seq));
+	assert_true(compiler_policy_node(f.compiler, "a", "low", &pos, &at));
+	assert_string_equal(at.node, "n1");
+	assert_false(compiler_policy_node(f.compiler, "a", "low", &pos, &at));
 	end(&f);
 }
 
 /* The plan that an agent must have confirmed for policy a/boost. */
 static uint64_t seq_of_boost(const struct fixture *f)
 {
-	const char *node;
-	uint64_t seq = 0;
+	struct policy_node at;
 	size_t pos = 0;
 
-	assert_true(compiler_policy_node(f->compiler, "a", "boost", &pos, &node, &seq));
-	return seq;
+	assert_true(compiler_policy_node(f->compiler, "a", "boost", &pos, &at));
+	return at.seq;
 }
 
 static void what_an_agent_must_confirm_is_what_changed_the_policys_namespace(void **state)

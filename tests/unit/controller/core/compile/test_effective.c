@@ -22,6 +22,7 @@ struct fixture {
 	size_t policy_nr;
 	struct object *cluster[MAX_POLICIES];
 	size_t cluster_nr;
+	struct share share;
 	struct ranked ranked;
 	struct cluster_scope scope;
 };
@@ -53,8 +54,8 @@ static void give(struct fixture *f, const struct given *policy, const struct giv
 	}
 	for (; cluster && cluster->name; cluster++)
 		f->cluster[f->cluster_nr++] = make("ClusterProfilingPolicy", NULL, cluster);
-	ranked_init_policies(&f->ranked, &(struct object_list){ f->policy, f->policy_nr }, f->clock,
-			     INT64_MAX, 0);
+	f->share = (struct share){ .in = { f->policy, f->policy_nr }, .clock = f->clock };
+	ranked_init_policies(&f->ranked, &f->share, INT64_MAX, 0);
 	cluster_scope_init(&f->scope, f->cluster, f->cluster_nr, NULL, NULL);
 }
 

@@ -27,7 +27,7 @@ static void no_boost_lowers_the_rate_of_another(void **state)
 	for (uint64_t seed = 1; seed <= WORLDS; seed++) {
 		struct random random = { seed };
 		struct store *store = random_world(&random);
-		struct object_list policies = store_policies(store, "a");
+		const struct share *policies = store_share(store, "a", 20 * SECOND);
 		struct object_list cluster = store_cluster_policies(store);
 		struct cluster_scope scope;
 		struct ranked all, without;
@@ -35,8 +35,7 @@ static void no_boost_lowers_the_rate_of_another(void **state)
 		size_t rated = 0;
 
 		cluster_scope_init(&scope, cluster.object, cluster.nr, NULL, NULL);
-		ranked_init_policies(&all, &policies, store_clocks(store, "a"), INT64_MAX,
-				     20 * SECOND);
+		ranked_init_policies(&all, policies, INT64_MAX, 20 * SECOND);
 		for (size_t i = 0; i < all.nr; i++)
 			rated += rated_boost(all.item[i].object);
 		effective(&all, &scope, &with_all);
@@ -47,8 +46,7 @@ static void no_boost_lowers_the_rate_of_another(void **state)
 				continue;
 			if (silences(all.item[i].object))
 				continue;
-			ranked_init_policies(&without, &policies, store_clocks(store, "a"),
-					     INT64_MAX, 20 * SECOND);
+			ranked_init_policies(&without, policies, INT64_MAX, 20 * SECOND);
 			memmove(&without.item[i], &without.item[i + 1],
 				(without.nr - i - 1) * sizeof(*without.item));
 			without.nr--;

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/core/limits.h"
 #include "lib/core/plan/plan_check.h"
+#include "lib/core/limits.h"
 
 #define T(text) ((char[]){ text })
 

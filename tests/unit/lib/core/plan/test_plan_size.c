@@ -7,8 +7,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "lib/core/plan/caps.h"
 #include "lib/core/plan/plan_size.h"
+#include "lib/core/plan/caps.h"
 
 #define T(text) ((char[]){ text })
 

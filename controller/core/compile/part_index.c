@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/core/compile/part_index.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "lib/core/sorted.h"
+
+static int compare_node(const void *key, const void *element)
+{
+	return strcmp(key, (*(struct part *const *)element)->node);
+}
+
+static void row_free(struct part_row *row)
+{
+	tallies_free(row->tally, row->tally_nr);
+	free(row->part);
+	free(row->ns.name);
+	free(row);
+}
+
+void part_index_release(struct part_index *index)
+{
+	for (size_t i = 0; i < index->row.nr; i++)
+		row_free((struct part_row *)index->row.item[i]);
+	free(index->row.item);
+	*index = (struct part_index){ 0 };
+}
+
+struct part_row *part_index_row(const struct part_index *index, const char *ns)
+{
+	return named_find(&index->row, ns);
+}
+
+void part_index_add(struct part_index *index, struct part *part)
+{
+	struct part_row *row = named_get(&index->row, part->ns.name, sizeof(*row));
+	size_t at = sorted_place(part->node, row->part, row->nr, sizeof(*row->part), compare_node);
+
+	GROW(row->part, row->nr);
+	memmove(&row->part[at + 1], &row->part[at], (row->nr - at) * sizeof(*row->part));
+	row->part[at] = part;
+	row->nr++;
+	row->stale = true;
+}
+
+void part_index_remove(struct part_index *index, const struct part *part)
+{
+	struct part_row *row = part_index_row(index, part->ns.name);
+	size_t at;
+
+	assert(row);
+	at = sorted_place(part->node, row->part, row->nr, sizeof(*row->part), compare_node);
+	assert(at < row->nr && row->part[at] == part);
+	row->nr--;
+	memmove(&row->part[at], &row->part[at + 1], (row->nr - at) * sizeof(*row->part));
+	row->stale = true;
+	if (row->nr)
+		return;
+	named_take(&index->row, part->ns.name);
+	row_free(row);
+}
+
+/* --- sums --- */
+
+static void add_tally(struct part_row *row, const struct policy_tally *tally)
+{
+	struct policy_tally *sum = tally_find(row->tally, row->tally_nr, tally->policy);
+	size_t at = tally_place(row->tally, row->tally_nr, tally->policy);
+
+	if (!sum) {
+		GROW(row->tally, row->tally_nr);
+		sum = &row->tally[at];
+		memmove(sum + 1, sum, (row->tally_nr - at) * sizeof(*sum));
+		*sum = (struct policy_tally){ .policy = xstrdup(tally->policy) };
+		row->tally_nr++;
+	}
+	summary_add(&sum->summary, &tally->summary);
+}
+
+const struct policy_summary *part_row_sum(struct part_row *row, const char *policy)
+{
+	const struct policy_tally *sum;
+
+	if (row->stale) {
+		tallies_free(row->tally, row->tally_nr);
+		row->tally = NULL;
+		row->tally_nr = 0;
+		for (size_t i = 0; i < row->nr; i++)
+			for (size_t k = 0; k < row->part[i]->tally_nr; k++)
+				add_tally(row, &row->part[i]->tally[k]);
+		row->stale = false;
+	}
+	sum = tally_find(row->tally, row->tally_nr, policy);
+	return sum ? &sum->summary : NULL;
+}
