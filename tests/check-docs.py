@@ -83,6 +83,28 @@ def check_reasons():
     yield from check_words("reason", "controller/hub/hub_auth.c", r'(?:TOO_LONG |cert_name, )"(\w+)"', *refused)
 
 
+def limits_of_code():
+    """{name: value} of lib/core/limits.h."""
+    text = re.sub(r"/\*.*?\*/|\\\n", "", read("lib/core/limits.h"), flags=re.S)
+    return {name: eval(re.sub(r"(?<=\d)[UL]+", "", value), {}) for name, value in re.findall(r"^#define (LIMIT_\w+)\s+(.+?)\s*$", text, re.M)}
+
+
+def limit_value(text):
+    """"1 MiB", "10,000", "24h" as limits.h has it."""
+    number, unit = re.fullmatch(r"([\d,]+) ?([A-Za-z]*)", text).groups()
+    return int(number.replace(",", "")) * {"": 1, "Hz": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "s": 10**9, "h": 3600 * 10**9}[unit]
+
+
+def check_limits():
+    code, path = limits_of_code(), "docs/reference.md"
+    section = read(path).split("\n## Limits\n")[1].split("\n## ")[0]
+    documents = dict(re.findall(r"^\| `(LIMIT_\w+)` \| ([^|]*?) \|", section, re.M))
+    yield from differences("limit", set(code), set(documents), path)
+    for name in sorted(set(code) & set(documents)):
+        if limit_value(documents[name]) != code[name]:
+            yield f"{path}: {name} is {code[name]}, not {documents[name]}"
+
+
 def anchors(path):
     """As GitHub makes them of headings."""
     for heading in re.findall(r"^#+ (.*)", read(path), re.M):
@@ -149,7 +171,7 @@ def check_functions():
 
 
 def main():
-    complaints = [*check_metrics(), *check_reasons(), *check_links(), *check_map(), *check_files(), *check_functions(), *check_example()]
+    complaints = [*check_metrics(), *check_reasons(), *check_limits(), *check_links(), *check_map(), *check_files(), *check_functions(), *check_example()]
     for program in sys.argv[1:]:
         complaints += check_options(program)
     print("".join(f"{line}\n" for line in complaints), end="", file=sys.stderr)
