@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "controller/core/compile/compile.h"
-#include "controller/core/compile/effective.h"
+#include "controller/core/compile/duration_limit.h"
 #include "controller/core/store/store.h"
 #include "controller/source/source_files.h"
 #include "lib/core/plan/caps.h"
@@ -69,31 +69,20 @@ static void compile_all(struct check *check)
 	}
 }
 
-/* The strictest maxDuration for the namespace on all nodes; *ret_by is whose, NULL = nobody's. */
-static int64_t max_duration(const struct store *store, const char *ns, const struct object **ret_by)
-{
-	const struct object *object = store_find(store, OBJECT_NAMESPACE, "", ns);
-	struct object_list list = store_cluster_policies(store);
-	struct cluster_scope scope;
-	int64_t max_ns;
-
-	cluster_scope_init(&scope, list.object, list.nr, object ? object->labels : NULL, NULL);
-	*ret_by = NULL;
-	max_ns = effective_max_duration(&scope.limits, ret_by);
-	cluster_scope_release(&scope);
-	return max_ns;
-}
-
 static void print_shortened(const struct check *check, const struct object *object, FILE *out)
 {
+	struct duration_limits limits;
 	char text[DURATION_TEXT_MAX];
-	const struct object *by;
-	int64_t max_ns = max_duration(check->store, object->ns, &by);
 
-	if (!by || object->policy.duration_ns <= max_ns)
+	if (!policy_is_boost(&object->policy))
 		return;
-	duration_format(max_ns, text);
-	fprintf(out, "shortened to %s by %s; ", text, by->name);
+	duration_limits_of(check->store, object->ns, &limits);
+	duration_format(limits.all.ns, text);
+	if (limits.all.ns < object->policy.duration_ns)
+		fprintf(out, "shortened to %s by %s; ", text, limits.all.by);
+	duration_format(limits.some.ns, text);
+	if (limits.some.ns < MIN(object->policy.duration_ns, limits.all.ns))
+		fprintf(out, "ends after %s on nodes that %s selects; ", text, limits.some.by);
 }
 
 static void print_note(const struct policy_summary *summary, FILE *out)

@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controller/reconcile/reconcile_priv.h"
 
-#include "controller/core/compile/effective.h"
+#include "controller/core/compile/duration_limit.h"
 #include "lib/core/text/json.h"
 #include "lib/log.h"
 #include "lib/observe/metrics.h"
-
-int64_t reconcile_max_duration(const struct reconcile *reconcile, const char *ns,
-			       const struct object **ret_by)
-{
-	const struct object *object = store_find(reconcile->store, OBJECT_NAMESPACE, "", ns);
-	struct object_list list = store_cluster_policies(reconcile->store);
-	struct cluster_scope scope;
-	int64_t max_ns;
-
-	cluster_scope_init(&scope, list.object, list.nr, object ? object->labels : NULL, NULL);
-	*ret_by = NULL;
-	max_ns = effective_max_duration(&scope.limits, ret_by);
-	cluster_scope_release(&scope);
-	return max_ns;
-}
 
 /* Does `stored` have every member of `wanted`? */
 static bool holds(const json_t *stored, json_t *wanted)
@@ -98,7 +83,7 @@ static void keep_clock(struct reconcile *reconcile, struct tracked *item,
 {
 	const struct policy *policy = &object->policy;
 	struct boost_clock before = *reconcile_clock(reconcile, object), clock = before;
-	const struct object *by;
+	struct duration_limits limits;
 
 	if (!begin && clock_is_of(&clock, object->generation))
 		return;
@@ -110,7 +95,8 @@ static void keep_clock(struct reconcile *reconcile, struct tracked *item,
 		clock_start(&clock, object->generation, policy->duration_ns, now);
 	}
 	/* A longer one that is stored need not be stored again: a restart would clamp it to the same. */
-	clock_clamp(&clock, reconcile_max_duration(reconcile, item->ns, &by));
+	duration_limits_of(reconcile->store, item->ns, &limits);
+	clock_clamp(&clock, limits.all.ns);
 	/* Of a generation that is not the newest nothing comes back after a restart. */
 	if (item->refused)
 		clock.durable = true;

@@ -55,9 +55,6 @@ void reconcile_stored_later(void *ctx, enum object_kind kind, const char *ns, co
 
 /* Start, restore, clamp and store the clocks of boosts. */
 void reconcile_clocks(struct reconcile *reconcile, const struct instant *now);
-/* The strictest maxDuration for the namespace on all nodes; *ret_by is whose, NULL = nobody's. */
-int64_t reconcile_max_duration(const struct reconcile *reconcile, const char *ns,
-			       const struct object **ret_by);
 /* Has it a clock that is not stored yet? */
 bool reconcile_is_starting(const struct reconcile *reconcile, const struct object *object);
 /* When the next clock ends, or INT64_MAX. */

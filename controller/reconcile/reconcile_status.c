@@ -91,17 +91,6 @@ static void count_agents_of(const struct reconcile *reconcile, const struct trac
 	}
 }
 
-/* Whose maxDuration shortens the boost; NULL = nobody's. */
-static const char *shortened_by(const struct reconcile *reconcile, const struct object *object)
-{
-	const struct object *by = NULL;
-
-	if (!policy_is_boost(&object->policy) ||
-	    object->policy.duration_ns <= reconcile_max_duration(reconcile, object->ns, &by))
-		return NULL;
-	return by ? by->name : NULL;
-}
-
 /* Whom the status is of: the newest generation, refused or not; NULL = nobody. */
 static const struct object *subject_of(const struct reconcile *reconcile,
 				       const struct tracked *item)
@@ -129,6 +118,7 @@ static json_t *build(const struct reconcile *reconcile, const struct tracked *it
 {
 	struct policy_summary summary;
 	struct status_agents agents = { 0 };
+	struct duration_limits limits;
 	struct status_input input = {
 		.object = object,
 		.clock = object ? reconcile_clock(reconcile, object) : NULL,
@@ -143,7 +133,8 @@ static json_t *build(const struct reconcile *reconcile, const struct tracked *it
 	input.share = share_look_up(store_share(reconcile->store, item->ns, now->boot_ns), object);
 	input.summary = &summary;
 	input.agents = &agents;
-	input.duration_clamped_by = shortened_by(reconcile, object);
+	duration_limits_of(reconcile->store, item->ns, &limits);
+	input.limits = &limits;
 	return build_from(item, &input);
 }
 

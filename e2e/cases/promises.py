@@ -171,4 +171,18 @@ async def a_manifest_that_is_replaced_restarts_nothing(checks):
     checks.check("rm alone ends it", await until(lambda: not desk.record("boost"), 2), "")
 
 
-CASES = [a_manifest_that_is_replaced_restarts_nothing, a_status_from_the_future_lengthens_nothing, what_one_drops_no_other_adds, without_cpu_the_rate_is_0]
+async def a_shortened_boost_says_so(checks):
+    desk = Desk("shortened")
+    desk.write("fleet", _cluster("fleet", limits={"maxDuration": "2m"}))
+    desk.write("boost", policy("payments", "boost", 50, "10m"))
+    desk.controller.start()
+    await desk.judged("boost")
+    said = desk.condition("boost", "Clamped")
+    checks.check("a boost that a maxDuration shortens is Clamped, by whom and to what",
+                 said["status"] == "True" and said["message"] == "duration 10m0s shortened to 2m0s by fleet", str(said))
+    checks.check("... and ends then", 0 < _ends_in(desk.status("boost")) <= 120, desk.status("boost")["expiresAt"])
+    seen = desk.check()["payments/boost"]
+    checks.check("... and --check says so", "shortened to 2m0s by fleet" in seen, seen)
+
+
+CASES = [a_shortened_boost_says_so, a_manifest_that_is_replaced_restarts_nothing, a_status_from_the_future_lengthens_nothing, what_one_drops_no_other_adds, without_cpu_the_rate_is_0]

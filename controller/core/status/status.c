@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/core/status/condition.h"
+#include "controller/core/status/status_duration.h"
 #include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
 #include "lib/core/text/rfc3339.h"
@@ -129,16 +130,17 @@ static struct verdict ready(const struct verdict *programmed, enum phase phase)
 
 static size_t add_text(char *message, size_t len, const char *text)
 {
-	return len +
-	       (size_t)snprintf(message + len, MESSAGE_MAX - len, "%s%s", len ? "; " : "", text);
+	int more = snprintf(message + len, MESSAGE_MAX - len, "%s%s", len ? "; " : "", text);
+
+	return MIN(len + (size_t)more, (size_t)MESSAGE_MAX - 1);
 }
 
-/* Any of rate, capabilities and duration; all three fit a message: names are bounded. */
+/* Any of rate, capabilities and duration; all fit a message: names are bounded. */
 static struct verdict clamped(const struct status_input *input, enum phase phase,
 			      char message[MESSAGE_MAX])
 {
 	const struct policy_summary *summary = input->summary;
-	char text[MESSAGE_MAX / 3];
+	char text[STATUS_DURATION_MAX];
 	size_t len = 0;
 
 	if (phase == PHASE_RUNNING && summary->rate_to_hz < summary->rate_from_hz) {
@@ -158,11 +160,8 @@ static struct verdict clamped(const struct status_input *input, enum phase phase
 			 summary->rate_hz, rate_in_force(input), input->agents->ceiling_node);
 		len = add_text(message, len, text);
 	}
-	if (input->duration_clamped_by) {
-		snprintf(text, sizeof(text), "duration shortened by %.63s",
-			 input->duration_clamped_by);
+	if (status_duration(input->object, input->clock, input->limits, text))
 		len = add_text(message, len, text);
-	}
 	if (!len)
 		return (struct verdict){ false, "WithinLimits", "No limit lowers it." };
 	return (struct verdict){ true, "Limited", message };

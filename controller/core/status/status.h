@@ -33,6 +33,7 @@
  * so an unchanged state gives an unchanged status: write it only when !status_equal().
  */
 
+#include "controller/core/compile/duration_limit.h"
 #include "controller/core/compile/summary.h"
 #include "controller/core/object/clock.h"
 #include "controller/core/object/model.h"
@@ -49,9 +50,8 @@ struct status_input {
 	enum share_verdict share;	      /* is it in the share of its namespace? */
 	const struct policy_summary *summary; /* NULL for the cluster kind */
 	const struct status_agents *agents;   /* NULL for the cluster kind */
-	const char
-		*duration_clamped_by; /* whose maxDuration shortened the boost; NULL = nobody's */
-	const json_t *previous;	      /* the status last stored; NULL = none */
+	const struct duration_limits *limits; /* NULL for the cluster kind */
+	const json_t *previous;		      /* the status last stored; NULL = none */
 	struct instant now;
 };
 

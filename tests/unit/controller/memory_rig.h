@@ -32,6 +32,7 @@ struct rig {
 	struct reconcile *reconcile;
 	struct rig_status status[RIG_STATUSES]; /* survives a restart */
 	int writes;
+	json_t *first;	 /* what was stored first of all */
 	bool on_its_way; /* what is put is never stored */
 	struct {
 		enum policy_event event;
@@ -77,7 +78,8 @@ static inline int rig_put(void *ctx, const struct object *object, json_t *status
 		return -EINPROGRESS;
 	if (status_equal(at->json, status))
 		return 0;
-	rig->writes++;
+	if (rig->writes++ == 0)
+		rig->first = json_incref(status);
 	free(at->uid);
 	json_decref(at->json);
 	*at = (struct rig_status){ xstrdup(object->uid), json_incref(status), object->generation };
@@ -180,6 +182,7 @@ static inline int rig_teardown(void **state)
 	if (uv_loop_close(&rig->loop) != 0)
 		abort();
 	rig_forget_notes(rig);
+	json_decref(rig->first);
 	for (size_t i = 0; i < RIG_STATUSES; i++) {
 		free(rig->status[i].uid);
 		json_decref(rig->status[i].json);

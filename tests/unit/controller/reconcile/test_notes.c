@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "controller/reconcile/reconcile_priv.h"
+#include "lib/core/text/rfc3339.h"
 #include "tests/unit/controller/memory_rig.h"
 
 /* What people are told in words, and how often. */
@@ -33,6 +34,34 @@ static int count(const struct rig *rig, enum policy_event event)
 	for (size_t i = 0; i < rig->note_nr; i++)
 		nr += rig->note[i].event == event;
 	return nr;
+}
+
+/* --- limits --- */
+
+static void a_boost_that_a_limit_shortens_says_so_from_the_first_status_on(void **state)
+{
+	struct rig *rig = *state;
+	int64_t since_s = 0, expires_s = 0;
+
+	rig_comes(rig, json_pack("{ss ss s{ss ss sI} s{s{ss}}}", "apiVersion",
+				 PROFILING_API_VERSION, "kind", "ClusterProfilingPolicy",
+				 "metadata", "name", "fleet", "uid", "c1", "generation",
+				 (json_int_t)1, "spec", "limits", "maxDuration", "2m"));
+	json_decref(rig->first);
+	rig->first = NULL;
+	rig->writes = 0;
+	rig_comes(rig, rig_policy("u1", 1, BOOST));
+	assert_int_equal(
+		rfc3339_parse(json_string_value(json_object_get(rig->first, "activeSince")),
+			      &since_s),
+		0);
+	assert_int_equal(rfc3339_parse(json_string_value(json_object_get(rig->first, "expiresAt")),
+				       &expires_s),
+			 0);
+	assert_int_equal(expires_s - since_s, 120);
+	assert_string_equal(last_note(rig, POLICY_CLAMPED),
+			    "duration 10m0s shortened to 2m0s by fleet");
+	assert_int_equal(count(rig, POLICY_CLAMPED), 1);
 }
 
 /* --- the end of a boost --- */
@@ -262,6 +291,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
+		T(a_boost_that_a_limit_shortens_says_so_from_the_first_status_on),
 		T(a_deleted_boost_is_restored),
 		T(an_edited_boost_ends_and_its_new_generation_ends_for_itself),
 		T(a_boost_that_becomes_continuous_ends),

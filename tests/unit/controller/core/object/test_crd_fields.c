@@ -94,7 +94,10 @@ static void every_field_of_a_status_is_in_the_schema(void **state)
 	struct status_agents agents = { .applied = 1 };
 	struct manifest manifest = { 0 };
 	struct boost_clock clock;
-	struct status_input input = { .clock = &clock, .summary = &summary, .agents = &agents };
+	struct duration_limits limits = { .all.ns = INT64_MAX, .some.ns = INT64_MAX };
+	struct status_input input = {
+		.clock = &clock, .summary = &summary, .agents = &agents, .limits = &limits
+	};
 	json_t *status;
 
 	(void)state;

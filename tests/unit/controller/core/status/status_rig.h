@@ -22,6 +22,7 @@ struct fixture {
 	struct boost_clock clock;
 	struct policy_summary summary;
 	struct status_agents agents;
+	struct duration_limits limits;
 	struct status_input input;
 };
 
@@ -42,6 +43,7 @@ static inline void begin(struct fixture *f)
 			     .in_force = true,
 			     .has_part = true },
 		.agents = { .applied = 2 },
+		.limits = { .all.ns = INT64_MAX, .some.ns = INT64_MAX },
 	};
 	clock_start(&f->clock, 4, 60 * SECOND, &now);
 	f->clock.durable = true;
@@ -49,6 +51,7 @@ static inline void begin(struct fixture *f)
 					  .clock = &f->clock,
 					  .summary = &f->summary,
 					  .agents = &f->agents,
+					  .limits = &f->limits,
 					  .now = now };
 }
 
@@ -71,6 +74,14 @@ static inline void check(const struct fixture *f, const char *type, bool is, con
 
 	assert_string_equal(condition_text(status, type, "reason"), reason);
 	assert_int_equal(status_condition(status, type), is);
+	json_decref(status);
+}
+
+static inline void check_message(const struct fixture *f, const char *type, const char *message)
+{
+	json_t *status = status_build(&f->input);
+
+	assert_string_equal(condition_text(status, type, "message"), message);
 	json_decref(status);
 }
 

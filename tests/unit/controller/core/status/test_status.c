@@ -36,14 +36,6 @@ static void a_boost_in_force_says_so(void **state)
 	object_free(f.object);
 }
 
-static void check_message(const struct fixture *f, const char *type, const char *message)
-{
-	json_t *status = status_build(&f->input);
-
-	assert_string_equal(condition_text(status, type, "message"), message);
-	json_decref(status);
-}
-
 static void programmed_waits_for_every_agent(void **state)
 {
 	struct fixture f;
@@ -136,47 +128,6 @@ static void a_boost_waits_for_its_stored_deadline_and_expires(void **state)
 	check(&f, "Expired", true, "DurationOver");
 	check(&f, "Programmed", false, "Expired");
 	check(&f, "Ready", true, "Expired");
-	object_free(f.object);
-}
-
-static void a_limit_is_named_with_what_it_took(void **state)
-{
-	struct fixture f;
-	json_t *status;
-
-	(void)state;
-	begin(&f);
-	f.summary.clamped = true;
-	f.summary.rate_from_hz = 100;
-	f.summary.rate_to_hz = 80;
-	f.summary.caps_lost = CAP_NATIVE;
-	snprintf(f.summary.clamped_by, sizeof(f.summary.clamped_by), "fleet");
-	f.input.duration_clamped_by = "short";
-	check(&f, "Clamped", true, "Limited");
-	status = status_build(&f.input);
-	assert_string_equal(condition_text(status, "Clamped", "message"),
-			    "100 Hz lowered to 80 Hz by fleet; native is not allowed; "
-			    "duration shortened by short");
-	json_decref(status);
-	object_free(f.object);
-}
-
-static void where_cpu_is_dropped_it_says_why_nothing_is_sampled(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	begin(&f);
-	snprintf(f.summary.cpu_off_by, sizeof(f.summary.cpu_off_by), "quiet");
-	check_message(&f, "Overridden", "It is in force.");
-	f.summary.rate_hz = 0;
-	check_message(&f, "Overridden",
-		      "It is in force. Nothing is sampled: quiet leaves out cpu.");
-	check_message(
-		&f, "Ready",
-		"Every agent concerned has confirmed. Nothing is sampled: quiet leaves out cpu.");
-	f.input.now.boot_ns = 60 * SECOND;
-	check_message(&f, "Overridden", "Its duration is over.");
 	object_free(f.object);
 }
 
@@ -317,8 +268,6 @@ int main(void)
 		cmocka_unit_test(the_ceiling_of_an_agent_is_told_with_its_node),
 		cmocka_unit_test(without_pods_it_is_ready_but_not_programmed),
 		cmocka_unit_test(a_boost_waits_for_its_stored_deadline_and_expires),
-		cmocka_unit_test(a_limit_is_named_with_what_it_took),
-		cmocka_unit_test(where_cpu_is_dropped_it_says_why_nothing_is_sampled),
 		cmocka_unit_test(an_overridden_policy_names_the_winner),
 		cmocka_unit_test(an_unchanged_state_gives_an_unchanged_status),
 		cmocka_unit_test(a_transition_time_moves_only_when_the_status_flips),
