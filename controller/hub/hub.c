@@ -116,6 +116,19 @@ static void on_timer(uv_timer_t *timer)
 		tick_peer(hub->peer[i], now_ns);
 }
 
+static void peer_drop(struct hub_peer *peer)
+{
+	struct hub *hub = peer->hub;
+	size_t i = peer_place(hub, peer->name);
+
+	if (peer->conn)
+		hub_conn_close(peer->conn, HUB_CLOSE_SUPERSEDED, "the node is no more");
+	hub->gen_floor = MAX(hub->gen_floor, peer->fsm.gen);
+	memmove(hub->peer + i, hub->peer + i + 1, (hub->peer_nr - i - 1) * sizeof(hub->peer[0]));
+	hub->peer_nr--;
+	peer_free(peer);
+}
+
 /* --- telling the owner --- */
 
 static bool has_news(const struct hub_peer *peer, enum hub_state state)
@@ -130,7 +143,13 @@ static void tell(struct hub_peer *peer, int64_t now_ns)
 	struct hub *hub = peer->hub;
 	enum hub_state state = hub_fsm_state(&peer->fsm, now_ns);
 
-	if (hub->closing || !has_news(peer, state))
+	if (hub->closing)
+		return;
+	if (peer->leaving && state != HUB_PENDING) {
+		peer_drop(peer);
+		return;
+	}
+	if (!has_news(peer, state))
 		return;
 	peer->told_state = state;
 	memcpy(peer->told_have, peer->fsm.have, sizeof(peer->told_have));
@@ -195,22 +214,19 @@ void hub_set_plan(struct hub *hub, const char *node, struct plan *plan, enum hub
 		hub_plan_unref(peer->have);
 		peer->have = hub_plan_ref(fresh);
 	}
+	peer->leaving = false;
 	hub_peer_settle(peer);
 }
 
 void hub_drop_node(struct hub *hub, const char *node)
 {
 	struct hub_peer *peer = peer_find(hub, node);
-	size_t i = peer_place(hub, node);
 
 	if (!peer)
 		return;
-	if (peer->conn)
-		hub_conn_close(peer->conn, HUB_CLOSE_SUPERSEDED, "the node is no more");
-	hub->gen_floor = MAX(hub->gen_floor, peer->fsm.gen);
-	memmove(hub->peer + i, hub->peer + i + 1, (hub->peer_nr - i - 1) * sizeof(hub->peer[0]));
-	hub->peer_nr--;
-	peer_free(peer);
+	peer->leaving = hub_fsm_state(&peer->fsm, now_boot_ns()) == HUB_PENDING;
+	if (!peer->leaving)
+		peer_drop(peer);
 }
 
 bool hub_node_get(const struct hub *hub, const char *node, struct hub_node *ret_node)

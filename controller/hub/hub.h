@@ -78,7 +78,7 @@ bool hub_auth_wanted(const struct hub_auth *auth);
 /* Take over `plan`'s contents (it is zeroed) as what `node` shall do.  An equal plan costs nothing but its
  * boosts' clocks.  Cannot fail.  Boost deadlines are CLOCK_BOOTTIME of this host. */
 void hub_set_plan(struct hub *hub, const char *node, struct plan *plan, enum hub_lane lane);
-/* The node is no more; its agent, if any, is closed. */
+/* The node is no more; its agent, if any, is closed when it has answered for the plan that was set last, or cannot. */
 void hub_drop_node(struct hub *hub, const char *node);
 
 /* False when the node was never named and no agent of it is connected. */

@@ -63,6 +63,7 @@ struct hub_peer {
 	struct control_missing *missing; /* NULL = nothing */
 	bool missing_news;		 /* the owner was not told yet */
 	int64_t sent_ns;
+	bool leaving; /* the node is no more; the peer goes when the last plan is answered */
 	/* As last told to the owner. */
 	enum hub_state told_state;
 	char told_have[PLAN_HASH_HEX];

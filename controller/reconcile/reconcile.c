@@ -78,17 +78,12 @@ static void want(struct reconcile *reconcile, const char *node, struct compile_r
 		compiler_sent(reconcile->compiler, node, state.wanted_seq);
 }
 
+/* A node that is no more gets the plan of one without pods: its agent ends the boosts it has. */
 static void compile_one(struct reconcile *reconcile, const char *dirty, int64_t now_ns)
 {
 	struct compile_result result;
 	cleanup(freep) char *node = xstrdup(dirty);
 
-	if (!store_has_node(reconcile->store, node)) {
-		if (reconcile->plans.drop_node)
-			reconcile->plans.drop_node(reconcile->plans.ctx, node);
-		compiler_forget(reconcile->compiler, node);
-		return;
-	}
 	compiler_compile(reconcile->compiler, reconcile->store, node, now_ns, &result);
 	if (result.left_out)
 		log_warn("node has more pods or containers than a plan holds, the rest gets the "
@@ -97,6 +92,11 @@ static void compile_one(struct reconcile *reconcile, const char *dirty, int64_t 
 	if (reconcile->plans.set_plan)
 		want(reconcile, node, &result);
 	plan_release(&result.plan);
+	if (store_has_node(reconcile->store, node))
+		return;
+	if (reconcile->plans.drop_node)
+		reconcile->plans.drop_node(reconcile->plans.ctx, node);
+	compiler_forget(reconcile->compiler, node);
 }
 
 /* Returns true when there is more to compile. */

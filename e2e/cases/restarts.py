@@ -6,8 +6,9 @@ import os
 import time
 
 from rubato import pprof, scope
+from rubato.observe import applied_rates
 from rubato.rig import Rig
-from . import SECOND, sleep_to, time_at
+from . import SECOND, sleep_to, time_at, until
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
@@ -131,7 +132,22 @@ async def agent_clock_jumps(checks):
     await _clock_jumps(checks, "agent")
 
 
+async def node_that_vanishes_with_its_policy(checks):
+    rig, _ = await _boosted("vanish", "60s", boost_ttl="60s")
+    raised = await until(lambda: 100 in applied_rates(rig.agent.metrics()).values(), 5)
+    began = time.monotonic()
+    for name in ("policy-payments-boost", "pod-payments-p", "node"):
+        rig.delete(name)
+    ended = await until(lambda: 100 not in applied_rates(rig.agent.metrics()).values(), 10)
+    checks.check("a node that vanishes with the policy ends its boost, long before it is taken for abandoned",
+                 raised and ended, f"after {time.monotonic() - began:.1f} s")
+    checks.check("... and its agent is told that the node is no more",
+                 await until(lambda: "the node is no more" in rig.agent.log_text(), 5), rig.agent.last_lines(2))
+    rig.finish()
+
+
 CASES = [
     controller_killed_and_restarted, controller_gone_dead_man, controller_gone_own_deadline,
     agent_killed_and_restarted, controller_clock_jumps, agent_clock_jumps,
+    node_that_vanishes_with_its_policy,
 ]
