@@ -13,8 +13,10 @@ static void transition_time(const struct condition_list *list, const char *type,
 	const json_t *before = status_find(list->previous, type);
 	const char *was = json_string_value(json_object_get(before, "status"));
 	const char *since = json_string_value(json_object_get(before, "lastTransitionTime"));
+	int64_t since_s;
 
-	if (was && since && strcmp(was, status) == 0 && strlen(since) < RFC3339_MAX)
+	if (was && since && strcmp(was, status) == 0 && strlen(since) < RFC3339_MAX &&
+	    rfc3339_parse(since, &since_s) == 0)
 		memcpy(ret_text, since, strlen(since) + 1);
 	else
 		rfc3339_format(list->now_wall_s, ret_text);

@@ -16,8 +16,8 @@
 #include "lib/observe/metrics.h"
 #include "tests/unit/controller/world.h"
 
-#define RIG_STATUSES 8
-#define RIG_NOTES 16
+#define RIG_STATUSES 16
+#define RIG_NOTES 64
 
 struct rig_status {
 	char *uid;
