@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 import time
+from pathlib import Path
 
-from rubato import scope
+from rubato import scope, tools
 from rubato.daemons import BUILD, Controller, make_certs
+from rubato.kube_rig import Cluster
 from rubato.rig import API, NODE, policy
 from . import until
 
@@ -185,4 +187,55 @@ async def a_shortened_boost_says_so(checks):
     checks.check("... and --check says so", "shortened to 2m0s by fleet" in seen, seen)
 
 
-CASES = [a_shortened_boost_says_so, a_manifest_that_is_replaced_restarts_nothing, a_status_from_the_future_lengthens_nothing, what_one_drops_no_other_adds, without_cpu_the_rate_is_0]
+class Tenant:
+    """Who may patch the status of a boost at a real API server, while the controller is away."""
+
+    def __init__(self, cluster, duration):
+        self.cluster = cluster
+        self.path = "/apis/profiling.rubato.dev/v1alpha1/namespaces/default/profilingpolicies/boost"
+        cluster.controller.start(30)
+        cluster.apply(policy("default", "boost", 50, duration))
+
+    def status(self):
+        return (self.cluster.get(self.path) or {}).get("status", {})
+
+    async def writes(self, **members):
+        """Returns what the controller that finds it makes of it."""
+        await until(lambda: "conditions" in self.status(), 10)
+        self.cluster.controller.stop()
+        body = {"status": members | {"conditions": []}}
+        code, said = self.cluster.server.request("PATCH", self.path + "/status", body, "application/merge-patch+json")
+        if code != 200:
+            raise RuntimeError(f"{code}: {said}")
+        self.cluster.controller.start(30)
+        return await until(lambda: self.status().get("conditions") and self.status(), 10) or {}
+
+
+def _length_s(status):
+    return (status["clock"]["endMs"] - status["clock"]["startMs"]) / 1000
+
+
+async def a_tenant_who_writes_statuses_lengthens_nothing(checks):
+    try:
+        cluster = Cluster("tenant")
+    except tools.Missing as missing:
+        checks.skip("statuses that a tenant has patched", str(missing))
+        return
+    tenant, now = Tenant(cluster, "20h"), time.time()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    told = await tenant.writes(activeSince=_utc(now - 19 * 3600), expiresAt=_utc(now + 3600), clock={"bootID": "another"})
+    checks.check("a run that began on another host, before this one was up, is told by this one's clock",
+                 told["clock"]["bootID"] == boot and abs(_ends_in(told) - 3600) < 60, str(told.get("clock")))
+    cluster.apply(policy("default", "boost", 50, "10m"))
+    await until(lambda: tenant.status().get("observedGeneration") == 2, 10)
+    told = await tenant.writes(activeSince=_utc(now + 20 * 86400), expiresAt=_utc(now + 21 * 86400), clock={"bootID": "another"})
+    checks.check("a status that a tenant has dated weeks ahead ends the boost within its duration",
+                 _ends_in(told) <= 600 and _length_s(told) <= 600, f"{told['expiresAt']} {told['clock']}")
+    told = await tenant.writes(expiresAt=_utc(now + 86400), clock={"endMs": told["clock"]["startMs"] + 86400000})
+    checks.check("... and so does one with a clock of a day", _ends_in(told) <= 600 and _length_s(told) <= 600,
+                 f"{told['expiresAt']} {told['clock']}")
+    cluster.controller.stop()
+    cluster.server.stop()
+
+
+CASES = [a_tenant_who_writes_statuses_lengthens_nothing, a_shortened_boost_says_so, a_manifest_that_is_replaced_restarts_nothing, a_status_from_the_future_lengthens_nothing, what_one_drops_no_other_adds, without_cpu_the_rate_is_0]
