@@ -22,7 +22,7 @@ enum { WHOLE, APP, SIDE };
 #define CLUSTERS 4
 
 struct asked { /* a ProfilingPolicy */
-	char name[4], ns[2];
+	char name[24], ns[2];
 	bool newer, deleting, expired;
 	int selector, container; /* WHOLE: of all */
 	int rate;		 /* -1 = not given */
@@ -31,14 +31,14 @@ struct asked { /* a ProfilingPolicy */
 };
 
 struct fleet { /* a ClusterProfilingPolicy; -1 = not given */
-	char name[4];
+	char name[24];
 	bool newer;
 	int ns_selector, node_selector;
 	int rate, caps, max, max_continuous, allowed, max_duration_s;
 };
 
 struct guest { /* a pod; app is "", "x" or "y" */
-	char name[4], ns[2], app[2];
+	char name[24], ns[2], app[2];
 	int node; /* -1 = none */
 	bool has_side, done;
 };
@@ -61,9 +61,9 @@ static inline int some(struct random *random, uint32_t percent, uint32_t below)
 
 static inline void random_app(struct random *random, char app[2])
 {
-	static const char *const value[] = { "", "x", "y" };
+	static const char value[][2] = { "", "x", "y" };
 
-	memcpy(app, value[random_below(random, 3)], 2);
+	memcpy(app, value[random_below(random, 3)], sizeof(value[0]));
 }
 
 static inline void random_asked(struct random *random, size_t i, struct asked *p)
