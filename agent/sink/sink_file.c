@@ -12,6 +12,7 @@
 
 #include "agent/sink/sink_retain.h"
 #include "lib/core/text/utf8.h"
+#include "lib/fs.h"
 #include "lib/log.h"
 
 #define COMPONENT_BYTES 200 /* of a directory's name */
@@ -82,9 +83,10 @@ static void close_dir(struct sink_file *sink)
 static int open_top(struct sink_file *sink, struct err *err)
 {
 	struct stat st;
+	int r = fs_mkdir_all(sink->dir, 0755, err);
 
-	if (mkdir(sink->dir, 0755) < 0 && errno != EEXIST)
-		return err_set(err, -errno, "cannot make %s: %s", sink->dir, strerror(errno));
+	if (r < 0)
+		return err_wrap(err, r, "cannot make %s", sink->dir);
 	sink->fd = open(sink->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (sink->fd < 0 || fstat(sink->fd, &st) < 0)
 		return err_set(err, -errno, "cannot open %s: %s", sink->dir, strerror(errno));

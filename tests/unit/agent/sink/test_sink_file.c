@@ -276,6 +276,19 @@ static void files_of_others_are_left_alone(void **state)
 	sink_file_free(sink);
 }
 
+/* On a new machine it is two levels below anything that is there. */
+static void the_directories_above_it_are_made_too(void **state)
+{
+	cleanup(freep) char *below = xasprintf("%s/lib/rubato/profiles", dir);
+	struct sink_file_options options = { .dir = below };
+	struct sink_file *sink = NULL;
+
+	(void)state;
+	assert_int_equal(sink_file_new(&options, &sink, NULL), 0);
+	assert_true(exists("lib/rubato/profiles", 0755));
+	sink_file_free(sink);
+}
+
 static void a_directory_that_cannot_be_made_is_named(void **state)
 {
 	struct sink_file_options options = { .dir = "/proc/no/such" };
@@ -306,6 +319,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(one_that_is_rotated_is_followed, setup, teardown),
 		cmocka_unit_test_setup_teardown(files_of_others_are_left_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_directories_above_it_are_made_too, setup,
+						teardown),
 		cmocka_unit_test(a_directory_that_cannot_be_made_is_named),
 	};
 
