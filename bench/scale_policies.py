@@ -114,7 +114,7 @@ def measure(server):
         print(f"only {len(seen.with_status)} of {POLICIES} policies have a status after {SETTLE_S} s")
     settled_s = time.monotonic() - began
     changing = agents(daemon, server, coming)
-    boosts = boost_everywhere(writer, steady)
+    boosts = boost_everywhere(Writer(server), steady)  # the API server has closed the other, idle as it was
     wait_until(lambda: all(boost in seen.first for boost in boosts), WATCH_S, 0.1)
     told, took = confirmed(fleet), {"settled": settled_s}
     took["visible"] = [(seen.first[b] - told[b]) / 1e6 for b in boosts if b in seen.first and b in told]
