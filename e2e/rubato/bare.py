@@ -11,7 +11,7 @@ from . import scope
 from .daemons import REPO
 
 SUITE = "bookworm"
-TREE = "/root/rubato"  # where the checkout lies in it
+TREE = "/srv/rubato"  # where the checkout lies in it
 # The shell of a block stays in a mount namespace of its own, and the mounts go with it.
 _ENTER = """
 mount -t proc proc "$ROOT/proc"
