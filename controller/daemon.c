@@ -9,6 +9,7 @@
 #include "controller/core/store/store_dump.h"
 #include "controller/hub/epoch_file.h"
 #include "controller/hub/hub.h"
+#include "controller/hub/kube_epoch.h"
 #include "controller/hub/kube_identity.h"
 #include "controller/reconcile/reconcile.h"
 #include "controller/source/kube_source.h"
@@ -29,12 +30,14 @@ struct daemon {
 	struct loop_stop stop;
 	struct metrics *metrics;
 	struct status_dir *status_dir;
-	struct control_epoch epoch;
+	struct control_epoch epoch;    /* of now, with `source`; else when kube_epoch has it */
+	struct kube_epoch *kube_epoch; /* NULL = with `source` */
 	struct reconcile *reconcile;
 	struct hub *hub;
 	struct source_dir *source; /* NULL = the Kubernetes API */
 	struct kube_source *kube;
 	struct kube_identity *identity; /* NULL = by certificate */
+	bool known;			/* all of the cluster has been read */
 	bool failed;
 	struct http *http;
 };
@@ -50,6 +53,8 @@ static int ready(void *ctx, struct err *err)
 	if (daemon->source && !source_dir_ok(daemon->source, err))
 		return -ENOENT;
 	if (daemon->kube && !kube_source_ok(daemon->kube, err))
+		return -EAGAIN;
+	if (daemon->kube_epoch && !kube_epoch_ok(daemon->kube_epoch, err))
 		return -EAGAIN;
 	if (!reconcile_ok(daemon->reconcile, err))
 		return -EIO;
@@ -132,11 +137,7 @@ static int start_kube(struct daemon *daemon, struct status_store *ret, struct er
 {
 	const struct settings *settings = daemon->settings;
 	struct kube_config config = { 0 };
-	int r;
-
-	/* Of the wall clock until it is stored in the cluster. */
-	daemon->epoch = (struct control_epoch){ .t = now_wall_ns() / NSEC_PER_SEC, .n = 1 };
-	r = kubeconfig_load(settings->kubeconfig, settings->context, &config, err);
+	int r = kubeconfig_load(settings->kubeconfig, settings->context, &config, err);
 
 	if (r == 0)
 		r = kube_source_new(&daemon->loop, &config, settings->watch_timeout_ns,
@@ -178,17 +179,30 @@ static int start_identity(struct daemon *daemon, struct err *err)
 				 &options, &daemon->identity, err);
 }
 
-/* Before that, a good agent's pod would not be known. */
-static void on_known(void *ctx)
+/* Before everything is known, a good agent's pod would not be; without an epoch it could not tell us from a ghost. */
+static void let_agents_in(struct daemon *daemon)
 {
-	struct daemon *daemon = ctx;
 	struct err err = ERR_INIT;
 
-	if (hub_open(daemon->hub, &err) == 0)
+	if (!daemon->known || !kube_epoch_get(daemon->kube_epoch, &daemon->epoch) ||
+	    hub_open(daemon->hub, &daemon->epoch, &err) == 0)
 		return;
 	log_error("agents cannot connect", LOG_ERR(&err));
 	daemon->failed = true;
 	raise(SIGTERM);
+}
+
+static void on_known(void *ctx)
+{
+	struct daemon *daemon = ctx;
+
+	daemon->known = true;
+	let_agents_in(daemon);
+}
+
+static void on_epoch(void *ctx)
+{
+	let_agents_in(ctx);
 }
 
 static void *open_dump(void *ctx)
@@ -241,6 +255,10 @@ static int start_source(struct daemon *daemon, struct err *err)
 	int r;
 
 	if (daemon->kube) {
+		r = kube_epoch_new(&daemon->loop, kube_source_http(daemon->kube), on_epoch, daemon,
+				   &daemon->kube_epoch, err);
+		if (r < 0)
+			return r;
 		reconcile_set_notes(daemon->reconcile, kube_source_note, daemon->kube);
 		kube_source_start(daemon->kube, &sink, on_known, daemon);
 		return 0;
@@ -292,6 +310,7 @@ static void stop(struct daemon *daemon)
 	source_dir_close(TAKE_PTR(daemon->source));
 	reconcile_close(daemon->reconcile);
 	kube_identity_close(daemon->identity);
+	kube_epoch_close(TAKE_PTR(daemon->kube_epoch));
 	kube_source_close(TAKE_PTR(daemon->kube));
 	if (daemon->hub)
 		hub_close(daemon->hub, on_hub_closed, daemon);

@@ -81,3 +81,15 @@ int kubeconfig_load(const char *path, const char *context, struct kube_config *r
 			usual);
 	return r;
 }
+
+char *kubeconfig_namespace(const struct kube_config *config)
+{
+	cleanup(freep) char *text = NULL;
+	size_t len = 0;
+
+	if (config->token_file && strcmp(config->token_file, KUBE_ACCOUNT_DIR "/token") == 0 &&
+	    fs_read_file(KUBE_ACCOUNT_DIR "/namespace", LIMIT_NAME_BYTES, &text, &len, NULL) == 0 &&
+	    strcspn(text, "\n") > 0)
+		return xstrndup(text, strcspn(text, "\n"));
+	return xstrdup(config->ns ? config->ns : "default");
+}

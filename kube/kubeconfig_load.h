@@ -15,4 +15,7 @@
 must_check int kubeconfig_load(const char *path, const char *context,
 			       struct kube_config *ret_config, struct err *err);
 
+/* The namespace that is ours: that of the pod we are in, or of the context, or "default".  The caller frees. */
+char *kubeconfig_namespace(const struct kube_config *config);
+
 #endif

@@ -317,10 +317,12 @@ int hub_new(uv_loop_t *loop, const struct hub_options *options, const struct hub
 	return 0;
 }
 
-int hub_open(struct hub *hub, struct err *err)
+int hub_open(struct hub *hub, const struct control_epoch *epoch, struct err *err)
 {
-	int r = hub_gate_listen(hub, err);
+	int r;
 
+	hub->epoch = *epoch;
+	r = hub_gate_listen(hub, err);
 	if (r == 0)
 		announce(hub);
 	return r;

@@ -37,7 +37,7 @@ struct hub_options {
 	const char *cert_file, *key_file; /* ours, PEM */
 	const char *ca_file;		  /* signs the agents' client certificates */
 	/* By which agents know a restarted controller from a ghost of the old one: newer at each start
-	 * (controller/core/session/epoch.h), or they refuse us, and say so. */
+	 * (controller/core/session/epoch.h, lease.h), or they refuse us, and say so.  Of hub_open() if we wait. */
 	struct control_epoch epoch;
 	uint32_t ttl_ms; /* dead-man time of boosts; refreshed every third of it */
 	/* Who shows `token` ("" = none)?  Answered by hub_auth_done(), at once or later, exactly once, whatever
@@ -63,7 +63,7 @@ must_check int hub_new(struct uv_loop_s *loop, const struct hub_options *options
 		       const struct hub_events *events, void *ctx, struct hub **ret_hub,
 		       struct err *err);
 /* Let agents in; before, connections are refused.  Errors as of hub_new(). */
-must_check int hub_open(struct hub *hub, struct err *err);
+must_check int hub_open(struct hub *hub, const struct control_epoch *epoch, struct err *err);
 /* Close all with 4001 and stop; `done` is called when nothing of it is left on the loop (it may free). */
 void hub_close(struct hub *hub, void (*done)(void *ctx), void *ctx);
 void hub_free(struct hub *hub);

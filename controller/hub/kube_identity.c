@@ -7,7 +7,7 @@
 #include "controller/core/identity/identity.h"
 #include "controller/hub/hub.h"
 #include "kube/http.h"
-#include "lib/fs.h"
+#include "kube/kubeconfig_load.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
@@ -157,18 +157,6 @@ void kube_identity_ask(void *ctx, const char *token, const char *cert_name, stru
 
 /* --- life --- */
 
-static char *own_namespace(const struct kube_config *config)
-{
-	cleanup(freep) char *text = NULL;
-	size_t len = 0;
-
-	if (config->token_file && strcmp(config->token_file, KUBE_ACCOUNT_DIR "/token") == 0 &&
-	    fs_read_file(KUBE_ACCOUNT_DIR "/namespace", LIMIT_NAME_BYTES, &text, &len, NULL) == 0 &&
-	    strcspn(text, "\n") > 0)
-		return xstrndup(text, strcspn(text, "\n"));
-	return xstrdup(config->ns ? config->ns : "default");
-}
-
 /* "NS:NAME", "NS/NAME" or NULL -> the namespace, and the name within `account`. */
 static int read_account(const struct kube_config *config, const char *account, char **ret_ns,
 			const char **ret_name, struct err *err)
@@ -176,7 +164,7 @@ static int read_account(const struct kube_config *config, const char *account, c
 	size_t len = account ? strcspn(account, ":/") : 0;
 
 	if (!account) {
-		*ret_ns = own_namespace(config);
+		*ret_ns = kubeconfig_namespace(config);
 		*ret_name = AGENT_ACCOUNT;
 		return 0;
 	}

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import datetime
 import json
+import os
 import time
 import urllib.request
 
@@ -15,7 +16,8 @@ from rubato import tools
 from rubato.api_proxy import ApiProxy
 from rubato.bpfmaps import SampleRows
 from rubato.daemons import wait_until
-from rubato.kube_rig import ROLE, USER, KubeRig
+from rubato.kube_rig import ROLE, SYSTEM, USER, KubeRig
+from .restarts import FAKETIME
 
 ONE_BY_ONE = True
 SETTLED_S = 15
@@ -120,11 +122,15 @@ def raised_still(rig, rows, pod):
 
 # --- the role ---
 
-def granted():
-    """(group, resource, verb) of the ClusterRole."""
+def roles():
+    """The ClusterRole, and the Role in the controller's own namespace."""
     with open(ROLE, encoding="utf-8") as text:
-        role = next(item for item in yaml.safe_load(text)["items"] if item["kind"] == "ClusterRole")
-    return {(group, resource, verb) for rule in role["rules"] for group in rule["apiGroups"]
+        return [item for item in yaml.safe_load(text)["items"] if item["kind"] in ("ClusterRole", "Role")]
+
+
+def granted():
+    """(group, resource, verb) of the roles."""
+    return {(group, resource, verb) for role in roles() for rule in role["rules"] for group in rule["apiGroups"]
             for resource in rule["resources"] for verb in rule["verbs"]}
 
 
@@ -135,11 +141,10 @@ def used(records):
 
 
 def change_role(rig, change):
-    """Apply the ClusterRole after change(rules)."""
-    with open(ROLE, encoding="utf-8") as text:
-        role = next(item for item in yaml.safe_load(text)["items"] if item["kind"] == "ClusterRole")
-    role["rules"] = [rule for rule in role["rules"] if change(rule)]
-    rig.server.kubectl("replace", "-f", "-", stdin=json.dumps(role))
+    """Apply the roles with those rules for which change(rule)."""
+    for role in roles():
+        rules = [rule for rule in role["rules"] if change(rule)]
+        rig.server.kubectl("replace", "-f", "-", stdin=json.dumps(role | {"rules": rules}))
 
 
 def exercise(rig):
@@ -154,6 +159,8 @@ def exercise(rig):
         time.sleep(1)
         wait_until(lambda: rig.programmed("payments", "boost"), SETTLED_S, 0.2)
     rig.unboost("payments", "boost")
+    rig.controller.stop()
+    rig.controller.start(30)  # its second start is counted otherwise than the first
     wait_until(lambda: granted() <= used(rig.server.audit(USER)), SETTLED_S, 0.5)
 
 
@@ -188,6 +195,65 @@ async def the_cluster_role_is_enough_and_no_more(checks):
                             lambda rule: "pods" not in rule["resources"])
     await asyncio.to_thread(check_lacks, checks, rig, "the policies' status", ["status cannot be written", "profilingpolicies/status"],
                             lambda rule: "profilingpolicies/status" not in rule["resources"])
+    await asyncio.to_thread(check_lacks, checks, rig, "the Lease", ["forbidden to get it", f"a Role in namespace {SYSTEM} must allow"],
+                            lambda rule: "leases" not in rule["resources"])
+    ends(checks, rig)
+
+
+# --- starts ---
+
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/rubato-controller"
+AHEAD_S = 3000  # the agent's token is for an hour
+
+
+def epoch_of(rig):
+    """As the Lease has it."""
+    lease = rig.cluster.get(LEASE)
+    created = lease["metadata"]["creationTimestamp"].replace("Z", "+00:00")
+    return datetime.datetime.fromisoformat(created).timestamp(), lease["spec"]["leaseTransitions"]
+
+
+def check_obeyed(checks, sentence, rig, older):
+    """The agent takes this start's word.  Returns its epoch."""
+    good = wait_until(lambda: rig.applied_agents() == 1, SETTLED_S, 0.2)
+    stale = [record for record in rig.agent.log_records() if "stale epoch" in str(record)]
+    checks.check(f"{sentence}: the agent obeys", good and not stale, str(stale[-1:]) if stale else "")
+    epoch = epoch_of(rig)
+    checks.check("... and the epoch is newer", epoch > older, f"{older} -> {epoch}")
+    return epoch
+
+
+def start_again(rig, env=None):
+    rig.controller.kill()
+    rig.controller.env = env or {}
+    rig.controller.start(30)
+
+
+async def each_start_is_counted_in_the_lease(checks):
+    if not (rig := make_rig(checks, "starts are counted", "kube-epoch")):
+        return
+    rig.start()
+    epoch = check_obeyed(checks, "the first start", rig, (0, 0))
+    checks.check("... and made the Lease", epoch[1] == 1, str(epoch))
+    start_again(rig)
+    start_again(rig)
+    epoch = check_obeyed(checks, "killed and started twice at once", rig, epoch)
+    ahead = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=AHEAD_S)).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+    rig.server.kubectl("-n", SYSTEM, "patch", "lease", "rubato-controller", "--type=merge", "-p",
+                       json.dumps({"spec": {"acquireTime": ahead, "renewTime": ahead}}))
+    if os.path.exists(FAKETIME):
+        start_again(rig, {"LD_PRELOAD": FAKETIME, "FAKETIME": f"+{AHEAD_S}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+        epoch = check_obeyed(checks, "started with a clock that is ahead", rig, epoch)
+    else:
+        checks.skip("started with a clock that is ahead", "needs libfaketime (Debian package faketime)")
+    start_again(rig)
+    epoch = check_obeyed(checks, "the Lease's times and the last start's clock were ahead", rig, epoch)
+    rig.server.kubectl("-n", SYSTEM, "delete", "lease", "rubato-controller")
+    start_again(rig)
+    check_obeyed(checks, "the Lease was deleted", rig, epoch)
+    rig.pod("payments", "p").burn(5)
+    rig.boost("payments", "boost", 100, "30s")
+    checks.check("... and plans are taken at once", wait_until(lambda: rig.programmed("payments", "boost"), SETTLED_S, 0.2))
     ends(checks, rig)
 
 
@@ -253,4 +319,5 @@ async def etcd_is_compacted_under_the_watch(checks):
     ends(checks, rig)
 
 
-CASES = [killed_after_each_write_it_converges, the_cluster_role_is_enough_and_no_more, etcd_is_compacted_under_the_watch]
+CASES = [killed_after_each_write_it_converges, the_cluster_role_is_enough_and_no_more, each_start_is_counted_in_the_lease,
+         etcd_is_compacted_under_the_watch]

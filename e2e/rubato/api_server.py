@@ -70,14 +70,14 @@ class ApiServer:
         return self.write_kubeconfig(name, {"client-certificate": self.pki.path(f"{name}.crt"),
                                             "client-key": self.pki.path(f"{name}.key")})
 
-    def write_kubeconfig(self, name, user, **cluster):
+    def write_kubeconfig(self, name, user, namespace="default", **cluster):
         path = os.path.join(self.home, f"{name}.kubeconfig")
         config = {
             "apiVersion": "v1", "kind": "Config", "current-context": "e2e",
             "clusters": [{"name": "e2e", "cluster": {
                 "server": self.url, "certificate-authority": self.pki.path("ca.crt")} | cluster}],
             "users": [{"name": name, "user": user}],
-            "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": name}}],
+            "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": name, "namespace": namespace}}],
         }
         with open(path, "w", encoding="ascii") as text:
             json.dump(config, text)

@@ -39,7 +39,7 @@ class Cluster:
         """Of the controller's ServiceAccount."""
         path = self.write_token("controller", self.server.kubectl(
             "-n", SYSTEM, "create", "token", CONTROLLER_NAME, "--duration", "1h"))
-        return self.server.write_kubeconfig("controller", {"tokenFile": path}, **cluster)
+        return self.server.write_kubeconfig("controller", {"tokenFile": path}, SYSTEM, **cluster)
 
     def make_controller(self, kubeconfig, *extra):
         return Daemon(CONTROLLER_NAME, [

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from .kube_objects import KINDS, POLICIES, known, policy
 
 WATCH_SECONDS = 60
+LEASES = "/apis/coordination.k8s.io/v1/"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -87,6 +88,9 @@ class Handler(BaseHTTPRequestHandler):
         world = self.server.world
         if not self.admitted():
             return
+        if self.path.startswith(LEASES):
+            self.give_lease()
+            return
         with world.lock:
             world.requests.append(self.path)
             fault = world.faults.get(self.resource)
@@ -95,6 +99,21 @@ class Handler(BaseHTTPRequestHandler):
                 world.serve(self)
         except OSError:
             self.close_connection = True
+
+    def give_lease(self):
+        lease = self.server.world.lease
+        return self.reply(200, lease) if lease else self.refuse(404, "NotFound")
+
+    def take_lease(self):
+        """Whoever writes it has it; nobody else does."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if not self.admitted():
+            return
+        body["metadata"] |= {"resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
+        self.server.world.lease = body
+        self.reply(201 if self.command == "POST" else 200, body)
+
+    do_POST = do_PUT = take_lease
 
     def do_PATCH(self):
         world = self.server.world
@@ -135,7 +154,7 @@ class World:
         self.began = {"cut": dict.fromkeys(KINDS, 0), "mute": dict.fromkeys(KINDS, 0)}
         self.streams = 0
         self.stopped = False
-        self.requests, self.patched = [], {}
+        self.requests, self.patched, self.lease = [], {}, None
         self.http = Server(("127.0.0.1", 0), Handler, bind_and_activate=not listener)
         if listener:
             self.http.socket.close()
