@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "kube/core/event_shares.h"
 #include "lib/core/limits.h"
 #include "lib/core/text/json.h"
 
@@ -17,6 +18,7 @@
 struct entry {
 	uint64_t id;
 	const struct event_reason *reason;
+	struct event_share *share; /* its namespace's */
 	char *api_version, *kind, *ns, *name, *uid, *note;
 	int64_t first_wall_ns, last_wall_ns;
 	int64_t last_ns; /* when it last happened */
@@ -34,6 +36,7 @@ struct event_recorder {
 	uint64_t last_id;
 	struct entry *entry;
 	size_t nr;
+	struct event_shares shares;
 };
 
 /* At most `max` bytes of it, cut between characters. */
@@ -83,11 +86,13 @@ void event_recorder_free(struct event_recorder *recorder)
 	for (size_t i = 0; i < recorder->nr; i++)
 		entry_release(&recorder->entry[i]);
 	free(recorder->entry);
+	event_shares_release(&recorder->shares);
 	free(recorder);
 }
 
 static void drop(struct event_recorder *recorder, struct entry *entry)
 {
+	event_share_leave(&recorder->shares, entry->share);
 	entry_release(entry);
 	*entry = recorder->entry[--recorder->nr];
 	recorder->entry[recorder->nr] = (struct entry){ 0 };
@@ -117,30 +122,71 @@ static struct entry *find(struct event_recorder *recorder, const struct event_re
 	return NULL;
 }
 
+static bool is_told(const struct entry *entry)
+{
+	return entry->is_posted && entry->told == entry->count;
+}
+
+/* Which of two of one namespace is missed less: one that is told, or else the newer. */
+static bool is_worth_less(const struct entry *a, const struct entry *b)
+{
+	return is_told(a) != is_told(b) ? is_told(a) : a->id > b->id;
+}
+
+/* All room is taken: make some for an event of `ns`.  False when there is none for it; *ret_lost: an event that the API
+ * server has not heard of went for it. */
+static bool make_room(struct event_recorder *recorder, const char *ns, bool *ret_lost)
+{
+	const struct event_share *giver = event_shares_giver(&recorder->shares, ns);
+	struct entry *least = NULL;
+
+	for (size_t i = 0; giver && i < recorder->nr; i++) {
+		struct entry *entry = &recorder->entry[i];
+
+		if (entry->share == giver && !entry->is_busy &&
+		    (!least || is_worth_less(entry, least)))
+			least = entry;
+	}
+	if (!least)
+		return false;
+	*ret_lost = !is_told(least);
+	drop(recorder, least);
+	return true;
+}
+
+static struct entry *add(struct event_recorder *recorder, const struct event_reason *reason,
+			 const struct event_object *object, const char *note, int64_t wall_ns)
+{
+	struct entry *entry = &recorder->entry[recorder->nr++];
+
+	*entry = (struct entry){ .id = ++recorder->last_id,
+				 .reason = reason,
+				 .share = event_share_join(&recorder->shares, object->ns),
+				 .api_version = xstrdup(object->api_version),
+				 .kind = xstrdup(object->kind),
+				 .ns = xstrdup(object->ns),
+				 .name = xstrdup(object->name),
+				 .uid = xstrdup(object->uid),
+				 .note = xstrndup(note, cut(note, NOTE_BYTES)),
+				 .first_wall_ns = wall_ns };
+	return entry;
+}
+
 bool event_recorder_note(struct event_recorder *recorder, const struct event_reason *reason,
 			 const struct event_object *object, const char *note, int64_t wall_ns,
 			 int64_t now_ns)
 {
 	struct entry *entry = find(recorder, reason, object);
+	bool lost = false;
 
-	if (!entry) {
-		if (recorder->nr == EVENT_MAX)
-			return false;
-		entry = &recorder->entry[recorder->nr++];
-		*entry = (struct entry){ .id = ++recorder->last_id,
-					 .reason = reason,
-					 .api_version = xstrdup(object->api_version),
-					 .kind = xstrdup(object->kind),
-					 .ns = xstrdup(object->ns),
-					 .name = xstrdup(object->name),
-					 .uid = xstrdup(object->uid),
-					 .note = xstrndup(note, cut(note, NOTE_BYTES)),
-					 .first_wall_ns = wall_ns };
-	}
+	if (!entry && recorder->nr == EVENT_MAX && !make_room(recorder, object->ns, &lost))
+		return false;
+	if (!entry)
+		entry = add(recorder, reason, object, note, wall_ns);
 	entry->count++;
 	entry->last_wall_ns = wall_ns;
 	entry->last_ns = now_ns;
-	return true;
+	return !lost;
 }
 
 /* --- what is due --- */
@@ -271,22 +317,33 @@ static void make_call(const struct event_recorder *recorder, struct entry *entry
 	entry->asked = entry->count;
 }
 
+/* Namespaces take turns, and of one the oldest goes first. */
+static bool goes_before(const struct entry *a, const struct entry *b)
+{
+	return a->share->turn != b->share->turn ? a->share->turn < b->share->turn : a->id < b->id;
+}
+
 bool event_recorder_next(struct event_recorder *recorder, int64_t now_ns,
 			 struct event_request *ret_call)
 {
+	struct entry *first = NULL;
+
 	for (size_t i = 0; i < recorder->nr;) {
 		struct entry *entry = &recorder->entry[i];
 
-		if (due_ns(entry) > now_ns) {
-			i++;
-		} else if (entry->is_posted && entry->told == entry->count) {
+		if (due_ns(entry) <= now_ns && is_told(entry)) {
 			drop(recorder, entry); /* the last one takes its place */
-		} else {
-			make_call(recorder, entry, ret_call);
-			return true;
+			continue;
 		}
+		if (due_ns(entry) <= now_ns && (!first || goes_before(entry, first)))
+			first = entry;
+		i++;
 	}
-	return false;
+	if (!first)
+		return false;
+	event_share_served(&recorder->shares, first->share);
+	make_call(recorder, first, ret_call);
+	return true;
 }
 
 /* --- what came of it --- */

@@ -9,6 +9,9 @@
  * count, and are told every EVENT_REFRESH_NS and when it has been quiet for EVENT_QUIET_NS (the API's conventions; the
  * server forgets an event after an hour).  Events are a courtesy: when EVENT_MAX are known or the API server does not
  * want them, they are dropped; what matters belongs into a status.
+ *
+ * Namespaces take turns, and each has the same share of the room (event_shares.h): one with thousands of events holds up
+ * nobody else's, and gives up its own when there is no room for others'.
  */
 
 #include "lib/core/base.h"
@@ -49,7 +52,8 @@ struct event_recorder *event_recorder_new(const char *controller, const char *in
 void event_recorder_free(struct event_recorder *recorder);
 
 /* It happened.  `reason` is known by its address and must outlive the recorder; `note` is a sentence (UTF-8; cut to
- * 1024 bytes).  `wall_ns` is told, `now_ns` (CLOCK_BOOTTIME) is what waits are counted by.  False when it was dropped. */
+ * 1024 bytes).  `wall_ns` is told, `now_ns` (CLOCK_BOOTTIME) is what waits are counted by.  False when one was
+ * dropped that the API server has not heard of: this one, or another for it. */
 bool event_recorder_note(struct event_recorder *recorder, const struct event_reason *reason,
 			 const struct event_object *object, const char *note, int64_t wall_ns,
 			 int64_t now_ns);

@@ -178,6 +178,91 @@ static void a_full_table_drops_what_is_new_and_goes_on_counting(void **state)
 	assert_int_equal(event_recorder_nr(events), EVENT_MAX);
 }
 
+/* --- shares --- */
+
+static bool note_of(const char *ns, int nr)
+{
+	char uid[32];
+	const struct event_object object = { policy.api_version, policy.kind, ns, "p", uid };
+
+	snprintf(uid, sizeof(uid), "%s-%d", ns, nr);
+	return event_recorder_note(events, &raised, &object, "", WALL, 0);
+}
+
+/* Whose the next request is: the index in `ns`, or -1. */
+static int serve(const char *const *ns, int nr, int code)
+{
+	struct event_request call;
+	int whose = -1;
+
+	if (!event_recorder_next(events, 0, &call))
+		return -1;
+	for (int i = 0; i < nr; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/namespaces/%s/", ns[i]);
+		if (strstr(call.path, path))
+			whose = i;
+	}
+	assert_true(whose >= 0);
+	event_recorder_done(events, call.id, code, 0);
+	event_request_release(&call);
+	return whose;
+}
+
+static const char *const tenant[] = { "alice", "bob", "carol", "dave", "eve" };
+#define TENANTS (int)ARRAY_SIZE(tenant)
+
+static void one_with_thousands_holds_up_nobody(void **state)
+{
+	(void)state;
+	for (int i = 0; i < EVENT_MAX; i++)
+		assert_true(note_of("alice", i));
+	assert_false(note_of("alice", EVENT_MAX)); /* the room is all hers already */
+	assert_int_equal(serve(tenant, TENANTS, 201), 0);
+	note_of("bob", 0);
+	note_of("carol", 0);
+	assert_int_equal(event_recorder_nr(events), EVENT_MAX);
+	for (int i = 0, others = 0; others < 2; i++) {
+		assert_true(i < 3);
+		others += serve(tenant, TENANTS, 201) > 0;
+	}
+}
+
+/* What was told already is given up first, and then nothing is lost. */
+static void what_was_told_goes_first(void **state)
+{
+	(void)state;
+	for (int i = 0; i < EVENT_MAX; i++)
+		assert_true(note_of("alice", i));
+	assert_int_equal(serve(tenant, TENANTS, 201), 0);
+	assert_true(note_of("bob", 0));
+	assert_false(note_of("bob", 1));
+}
+
+/* Whatever the order: nobody has less than its share of the room, and none is left empty. */
+static void everybody_has_a_share(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 20; seed++) {
+		int asked[TENANTS] = { 0 }, got[TENANTS] = { 0 }, whose;
+
+		srand(seed);
+		for (int i = 0; i < 3 * EVENT_MAX; i++) {
+			/* The first has most to say, the last least. */
+			int t = rand() % (1 + rand() % TENANTS);
+
+			note_of(tenant[t], asked[t]++);
+		}
+		assert_int_equal(event_recorder_nr(events), EVENT_MAX);
+		while ((whose = serve(tenant, TENANTS, 403)) >= 0)
+			got[whose]++;
+		for (int t = 0; t < TENANTS; t++)
+			assert_true(got[t] >= MIN(asked[t], EVENT_MAX / TENANTS));
+		assert_int_equal(event_recorder_nr(events), 0);
+	}
+}
+
 static const char *text_of(const json_t *event, const char *part, const char *key)
 {
 	return json_string_value(json_object_get(part ? json_object_get(event, part) : event, key));
@@ -222,6 +307,9 @@ int main(void)
 		T(what_the_server_refuses_is_dropped_at_once),
 		T(kinds_and_objects_are_apart),
 		T(a_full_table_drops_what_is_new_and_goes_on_counting),
+		T(one_with_thousands_holds_up_nobody),
+		T(what_was_told_goes_first),
+		T(everybody_has_a_share),
 		T(long_names_and_notes_are_cut_to_what_the_server_takes),
 	};
 
