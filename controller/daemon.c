@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <uv.h>
 
+#include "controller/core/store/store.h"
 #include "controller/core/store/store_dump.h"
 #include "controller/hub/epoch_file.h"
 #include "controller/hub/hub.h"
@@ -90,6 +91,14 @@ static bool node_get(void *hub, const char *node, struct hub_node *ret_node)
 	return hub_node_get(hub, node, ret_node);
 }
 
+/* Before any node is known, an agent may be there first. */
+static bool is_node(void *ctx, const char *name)
+{
+	const struct store *store = reconcile_store(ctx);
+
+	return store_node_nr(store) == 0 || store_has_node(store, name);
+}
+
 static int start_hub(struct daemon *daemon, struct err *err)
 {
 	const struct settings *settings = daemon->settings;
@@ -101,7 +110,8 @@ static int start_hub(struct daemon *daemon, struct err *err)
 		.epoch = daemon->epoch,
 		.ttl_ms = (uint32_t)(settings->boost_ttl_ns / NSEC_PER_MSEC),
 		.authenticate = daemon->identity ? kube_identity_ask : NULL,
-		.auth_ctx = daemon->identity,
+		.is_node = is_node,
+		.auth_ctx = daemon->identity ? (void *)daemon->identity : daemon->reconcile,
 		.wait = daemon->kube != NULL,
 		.metrics = daemon->metrics,
 	};

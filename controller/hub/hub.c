@@ -295,6 +295,7 @@ int hub_new(uv_loop_t *loop, const struct hub_options *options, const struct hub
 			     .ttl_ms = options->ttl_ms,
 			     .wake_ns = INT64_MAX,
 			     .authenticate = options->authenticate,
+			     .is_node = options->is_node,
 			     .auth_ctx = options->auth_ctx,
 			     .metrics = options->metrics };
 	make_metrics(hub);

@@ -46,6 +46,8 @@ struct hub_options {
 	 * `cert_name` is "" when the certificate has no usable name.  NULL = the certificate's name is the node's. */
 	void (*authenticate)(void *ctx, const char *token, const char *cert_name,
 			     struct hub_auth *auth);
+	/* Without authenticate(): may this be a node?  NULL = any name may. */
+	bool (*is_node)(void *ctx, const char *name);
 	void *auth_ctx;
 	bool wait;		 /* nobody is let in before hub_open() */
 	struct metrics *metrics; /* may be NULL */

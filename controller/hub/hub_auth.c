@@ -48,8 +48,8 @@ static void turn_away(struct hub_conn *conn, const char *cert_name, const char *
 		      const char *why)
 {
 	metrics_count(conn->hub->metrics, "rubato_controller_auth_refused_total",
-		      "Agents that were refused because of their token, by reason.", "reason",
-		      reason);
+		      "Agents that were refused because of their token or certificate, by reason.",
+		      "reason", reason);
 	log_warn("an agent is refused", LOG_STR("reason", reason), LOG_STR("why", why),
 		 LOG_STR("certificate", cert_name));
 	hub_conn_close(conn, HUB_CLOSE_UNAUTHENTICATED, why);
@@ -57,11 +57,21 @@ static void turn_away(struct hub_conn *conn, const char *cert_name, const char *
 
 static int join_by_certificate(struct hub_conn *conn)
 {
+	const struct hub *hub = conn->hub;
 	char name[LIMIT_NAME_BYTES + 1];
 	struct err err = ERR_INIT;
 
 	if (ws_peer_name(conn->wsi, name, sizeof(name), &err) < 0) {
 		turn_away(conn, "", "certificate", err.text);
+		return 0;
+	}
+	if (hub->is_node && !hub->is_node(hub->auth_ctx, name)) {
+		err_set(&err, 0,
+			"no Node bears the name in the agent's certificate, \"%s\": make one, or "
+			"sign "
+			"a certificate with the name of its node",
+			name);
+		turn_away(conn, name, "node_unknown", err.text);
 		return 0;
 	}
 	join(conn, name, "");

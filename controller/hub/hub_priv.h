@@ -103,6 +103,7 @@ struct hub {
 	size_t auth_nr; /* connections whose token is being reviewed */
 	void (*authenticate)(void *ctx, const char *token, const char *cert_name,
 			     struct hub_auth *auth);
+	bool (*is_node)(void *ctx, const char *name);
 	void *auth_ctx;
 	struct hub_events events;
 	void *ctx;

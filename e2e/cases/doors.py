@@ -114,11 +114,15 @@ def _nameless(certs):
     _sign(certs, "/O=nobody")
 
 
+def _misnamed(certs):
+    _sign(certs, "/CN=node-z")
+
+
 async def agents_with_a_wrong_certificate(checks):
     rig = Rig("doors-certificates")
     certs = os.path.join(rig.home, "certs")
     rig.controller.start()
-    for spoil, words in ((_expired, "expired at"), (_foreign, "not in"), (_nameless, "names no node")):
+    for spoil, words in ((_expired, "expired at"), (_foreign, "not in"), (_nameless, "names no node"), (_misnamed, 'no Node bears the name in the agent\'s certificate, "node-z"')):
         what = spoil.__name__.strip("_")
         spoil(certs)
         rig.agent.spawn()

@@ -29,7 +29,8 @@ struct rig {
 	const char *ca;	  /* which CA the client trusts */
 	bool keep_state;
 	void (*authenticate)(void *ctx, const char *token, const char *cert_name,
-			     struct hub_auth *auth); /* ctx is the rig */
+			     struct hub_auth *auth);  /* ctx is the rig */
+	bool (*is_node)(void *ctx, const char *name); /* likewise, without authenticate() */
 	const char *token_file;
 	const char *server_name; /* whom the client expects */
 	/* What the agent saw. */
@@ -145,6 +146,7 @@ static inline int rig_start_hub_at(struct rig *rig, int port)
 					     .epoch = { 1000, ++rig->epoch_n },
 					     .ttl_ms = rig->ttl_ms,
 					     .authenticate = rig->authenticate,
+					     .is_node = rig->is_node,
 					     .auth_ctx = rig,
 					     .metrics = rig->hub_metrics };
 	const struct hub_events events = { 0 };

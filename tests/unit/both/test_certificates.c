@@ -161,6 +161,26 @@ static void an_agent_whose_certificate_names_no_node(void **state)
 				"4401 the certificate names no node" });
 }
 
+static bool is_worker_1(void *ctx, const char *name)
+{
+	(void)ctx;
+	return strcmp(name, NODE) == 0;
+}
+
+static void an_agent_whose_certificate_names_another_than_a_node(void **state)
+{
+	(void)state;
+	rig.is_node = is_worker_1;
+	pki_leaf_of(&rig.pki, "agent",
+		    &(struct pki_says){ .cn = "worker-9", .from_s = -3600, .to_s = 3600 });
+	check((const char *[]){ REFUSED, "no controller" },
+	      (const char *[]){
+		      "no Node bears the name in the agent's certificate, \\\"worker-9\\\": "
+		      "make one, or sign a certificate with the name of its node",
+		      "4401 no Node bears the name in the agent's certificate, "
+		      "\\\"worker-9\\\"" });
+}
+
 static void an_expired_controller(void **state)
 {
 	struct pki_says says = good_controller;
@@ -211,6 +231,7 @@ int main(void)
 		TEST(an_agent_for_the_wrong_purpose),
 		TEST(an_agent_of_a_foreign_authority),
 		TEST(an_agent_whose_certificate_names_no_node),
+		TEST(an_agent_whose_certificate_names_another_than_a_node),
 		TEST(an_expired_controller),
 		TEST(a_controller_of_another_name),
 		TEST(a_controller_of_a_foreign_authority),
