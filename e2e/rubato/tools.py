@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kube-apiserver, kubectl and etcd: found where contributors have them, else built once into a cache.
+"""A cluster's programs (kube-apiserver, etcd, kubelet, helm, ...): found where contributors have them, else built once into a cache.
 
-Looked for in this order: TEST_ASSET_KUBE_APISERVER, TEST_ASSET_ETCD, TEST_ASSET_KUBECTL (a file each),
-KUBEBUILDER_ASSETS (a directory), the cache, and at last built by Go from e2e/tools/*/go.mod.  So are the programs of
-bench/scale, which are our own."""
+Looked for in this order: TEST_ASSET_KUBE_APISERVER, TEST_ASSET_ETCD, TEST_ASSET_KUBECTL, ... (a file each),
+KUBEBUILDER_ASSETS (a directory), the cache, and at last built by Go from e2e/tools/*/go.mod.  So are those of our own:
+the programs of bench/scale, e2e/tools/spin, and CoreDNS with the few plugins that it needs here."""
 
 import hashlib
 import os
@@ -15,13 +15,22 @@ import time
 
 from .daemons import REPO
 
-MODULE = {"kube-apiserver": "e2e/tools/kubernetes", "kubectl": "e2e/tools/kubernetes", "etcd": "e2e/tools/etcd",
-          "scale-fill": "bench/scale", "scale-informer": "bench/scale"}
-PACKAGE = {"kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
-           "kubectl": "k8s.io/kubernetes/cmd/kubectl", "etcd": "go.etcd.io/etcd/server/v3",
-           "scale-fill": "./fill", "scale-informer": "./informer"}
-MINUTES = {"kube-apiserver": 4, "kubectl": 1, "etcd": 1, "scale-fill": 1, "scale-informer": 3}
-GO_MIN = (1, 24)
+# Name: (directory of the module, package in it, minutes on two cores).
+_KUBERNETES = "e2e/tools/kubernetes"
+TOOLS = {
+    "kube-apiserver": (_KUBERNETES, "k8s.io/kubernetes/cmd/kube-apiserver", 4),
+    "kubectl": (_KUBERNETES, "k8s.io/kubernetes/cmd/kubectl", 1),
+    "kube-controller-manager": (_KUBERNETES, "k8s.io/kubernetes/cmd/kube-controller-manager", 2),
+    "kubelet": (_KUBERNETES, "k8s.io/kubernetes/cmd/kubelet", 1),
+    "kube-scheduler": (_KUBERNETES, "k8s.io/kubernetes/cmd/kube-scheduler", 1),
+    "kube-proxy": (_KUBERNETES, "k8s.io/kubernetes/cmd/kube-proxy", 1),
+    "etcd": ("e2e/tools/etcd", "go.etcd.io/etcd/server/v3", 1),
+    "helm": ("e2e/tools/helm", "helm.sh/helm/v3/cmd/helm", 2),
+    "coredns": ("e2e/tools/coredns", ".", 2),
+    "spin": ("e2e/tools/spin", ".", 1),
+    "scale-fill": ("bench/scale", "./fill", 1),
+    "scale-informer": ("bench/scale", "./informer", 3),
+}
 
 
 class Missing(Exception):
@@ -29,7 +38,7 @@ class Missing(Exception):
 
 
 def _module_dir(name):
-    return os.path.join(REPO, MODULE[name])
+    return os.path.join(REPO, TOOLS[name][0])
 
 
 def _sources(directory):
@@ -55,43 +64,52 @@ def _found(name):
     return None
 
 
+def _version(pattern, text):
+    found = re.search(pattern, text, re.M)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
 def _go_version():
     go = shutil.which("go")
-    if not go:
-        return None
-    text = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
-    found = re.match(r"go(\d+)\.(\d+)", text)
-    return (int(found[1]), int(found[2])) if found else None
+    text = go and subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    return _version(r"^go(\d+)\.(\d+)", text or "")
+
+
+def _needed_version(name):
+    with open(os.path.join(_module_dir(name), "go.mod"), encoding="ascii") as text:
+        return _version(r"^go (\d+)\.(\d+)", text.read())
 
 
 def _stamp(name):
-    """Linker flags; clients of Kubernetes read its version."""
-    flags = "-s -w"
-    if not PACKAGE[name].startswith("k8s.io/"):
-        return flags
-    with open(os.path.join(_module_dir(name), "go.mod"), encoding="ascii") as text:
+    """Linker flags; clients of Kubernetes read its version, and helm has a version of Kubernetes for `helm template`."""
+    with open(os.path.join(REPO, _KUBERNETES, "go.mod"), encoding="ascii") as text:
         version = re.search(r"k8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)", text.read())
-    for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
-        flags += (f" -X {package}.gitVersion={version[1]} -X {package}.gitMajor={version[2]}"
-                  f" -X {package}.gitMinor={version[3]} -X {package}.gitTreeState=clean")
-    return flags
+    stamps = {}
+    if TOOLS[name][0] == _KUBERNETES:
+        for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
+            stamps |= {f"{package}.gitVersion": version[1], f"{package}.gitMajor": version[2],
+                       f"{package}.gitMinor": version[3], f"{package}.gitTreeState": "clean"}
+    elif name == "helm":
+        for package in ("helm.sh/helm/v3/pkg/chartutil", "helm.sh/helm/v3/pkg/lint/rules"):
+            stamps |= {f"{package}.k8sVersionMajor": version[2], f"{package}.k8sVersionMinor": version[3]}
+    return " ".join(["-s -w", *(f"-X {variable}={value}" for variable, value in stamps.items())])
 
 
 def _build(name):
-    version = _go_version()
-    if not version or version < GO_MIN:
-        raise Missing(f"{name} is not here, and building it needs Go {GO_MIN[0]}.{GO_MIN[1]} or later; "
+    needed = _needed_version(name)
+    if _go_version() < needed:
+        raise Missing(f"{name} is not here, and building it needs Go {needed[0]}.{needed[1]} or later; "
                       f"set KUBEBUILDER_ASSETS to a directory that has it")
     cache = _cache_dir(name)
     os.makedirs(cache, exist_ok=True)
-    print(f"building {name}, once, about {MINUTES[name]} min on two cores ...", flush=True)
+    print(f"building {name}, once, about {TOOLS[name][2]} min on two cores ...", flush=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(dir=cache) as aside:
         env = os.environ | {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"}
         # A copy, so that the build cannot write into the tree.
         module = shutil.copytree(_module_dir(name), os.path.join(aside, "module"))
         done = subprocess.run(["go", "build", "-trimpath", "-ldflags", _stamp(name),
-                               "-o", os.path.join(aside, name), PACKAGE[name]],
+                               "-o", os.path.join(aside, name), TOOLS[name][1]],
                               cwd=module, env=env, check=False)
         if done.returncode:
             raise Missing(f"{name} cannot be built; what go said is above")

@@ -1,0 +1,3 @@
+module rubato.dev/e2e/tools/spin
+
+go 1.24
