@@ -9,11 +9,15 @@ Q	:= $(if $(V),,@)
 say	= $(if $(V),,@printf '  %-6s %s\n' $(1) $@)
 VERSION	:= 0.1.0
 
-DEPS	:= build-essential pkg-config clang libclang-rt-14-dev clang-format clang-tidy bpftool libbpf-dev \
+# Of clang's own version: 14 on Debian 12, 19 on Debian 13.
+CLANG_RT := libclang-rt-$(if $(filter 13%,$(shell cat /etc/debian_version 2>/dev/null)),19,14)-dev
+DEPS	:= build-essential pkg-config clang $(CLANG_RT) clang-format clang-tidy bpftool libbpf-dev \
 	libelf-dev zlib1g-dev libjansson-dev libyaml-dev libwebsockets-dev \
 	libwebsockets-evlib-uv libuv1-dev libssl-dev libcurl4-openssl-dev openssl libprotobuf-c-dev protobuf-c-compiler \
 	protobuf-compiler libiberty-dev libcmocka-dev valgrind faketime libcap2-bin \
-	curl python3 python3-yaml golang-go debootstrap iproute2
+	curl python3 python3-yaml golang-go mmdebstrap iproute2
+# What `make images` and `make cluster-up` need besides.
+CLUSTER_DEPS := mmdebstrap buildah containerd runc containernetworking-plugins iptables conntrack
 
 PKGS	:= libcurl jansson yaml-0.1 libwebsockets libuv libbpf openssl libprotobuf-c zlib
 CFLAGS	?= -O2 -g
@@ -127,8 +131,17 @@ e2e: all tools
 	$(Q)B=$(B) e2e/run.sh $(E2E)
 e2e-newcomer: all tools
 	$(Q)B=$(B) python3 -B e2e/newcomer.py
+e2e-images: images
+	$(Q)B=$(B) PYTHONPATH=images python3 -B e2e/images.py $(E2E)
+cluster-up: all tools
+	$(Q)B=$(B) python3 -B e2e/cluster_up.py up
+cluster-down:
+	$(Q)B=$(B) python3 -B e2e/cluster_up.py down
 e2e-kernels: all tools $(B)/unit/agent/kernel/test_sampler_kernel
 	$(Q)B=$(B) python3 -B e2e/kernels.py
+# What a cluster installs: built in a Debian 13 of its own, so it needs nothing of what is built here.
+images:
+	$(Q)B=$(B) PYTHONPATH=e2e python3 -B images/build.py
 bench: all tools $(BENCHES)
 	$(Q)B=$(B) bench/run.sh $(BENCH)
 bench-scale: all $(BENCHES)
@@ -153,8 +166,10 @@ $(B)/tidy/%.ok: %.c $(HEADERS) .clang-tidy | $(B)/tidy/compile_flags.txt $(BPF) 
 format:
 	$(Q)clang-format -i $(SOURCES)
 
-deps:
-	$(Q)missing=; for p in $(DEPS); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+deps: WANTED = $(DEPS)
+deps-cluster: WANTED = $(CLUSTER_DEPS)
+deps deps-cluster:
+	$(Q)missing=; for p in $(WANTED); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; fi
 # Everything CI runs.  Each stage prints its own count; the last line is the sum.
 test:
@@ -166,13 +181,17 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 ## make            build rubato-controller and rubato-agent into build/
-## make deps       install every package the build and the tests need (Debian 12, as root)
+## make deps       install every package the build and the tests need (Debian 12 or 13, as root)
+## make deps-cluster  ... and those of images and the cluster
 ## make demo       one machine, no cluster: raise one namespace to 100 Hz and watch it drop back (root)
 ## make check      unit tests, the layer check, docs against code; add SANITIZE=address,undefined for ASan and UBSan
 ## make test       everything CI runs: lint, check, sanitizers, fuzz, e2e
 ## make e2e        end to end on the real kernel (root); E2E=NAME runs one
 ## make e2e-newcomer  the README's commands as printed, in a bare Debian 12 (root; some minutes)
-## make e2e-kernels  the agent on Debian 12's kernel 6.1, in qemu (no root; a minute or two)
+## make images     build/images/: OCI images of both daemons, made in a Debian 13 of their own (root)
+## make e2e-images what is in them, and both started from them; E2E=--again builds them again on a bare Debian 13, with make check
+## make cluster-up, make cluster-down  such a cluster to try things in: build/cluster/kubectl
+## make e2e-kernels  the agent on the kernels of Debian 12 and 13, in qemu (no root; some minutes)
 ## make bench      the figures of docs/performance.md; BENCH=NAME runs one
 ## make bench-scale  the figures of 150,000 pods, beside a client-go informer (Go, 10 GB, 10 minutes); PODS=NR for fewer
 ## make fuzz       every fuzz target for RUNS inputs (20000)
@@ -180,6 +199,6 @@ help:
 ## make format     reformat the sources
 ## make install    into $(DESTDIR)$(PREFIX)/bin
 ## make clean      remove what was built
-.PHONY: all tools check fuzz lint lint-format lint-headers format deps test demo e2e e2e-newcomer e2e-kernels bench bench-scale install clean help
+.PHONY: all tools images e2e-images cluster-up cluster-down deps-cluster check fuzz lint lint-format lint-headers format deps test demo e2e e2e-newcomer e2e-kernels bench bench-scale install clean help
 .SECONDARY:
 -include $(shell find $(B) $(B)-fuzz -name '*.d' 2>/dev/null)

@@ -1,11 +1,12 @@
 #!/bin/bash
 # Everything CI runs, stage by stage: each prints its own closing line, and the last line of all is their
 # sum, "N passed, N failed, N skipped".  A stage without a count of its own counts as one check.
-# STAGES="check e2e" runs only those; RUNS bounds the fuzz targets.
+# STAGES="check e2e" runs only those; RUNS bounds the fuzz targets; with BUDGET=SECONDS a stage that may wait is skipped, and
+# counted so, when there is no time left for it.
 cd "$(dirname "$0")/.." || exit 1
-: "${STAGES:=build lint check sanitizers fuzz e2e newcomer}" "${RUNS:=3000}"
+: "${STAGES:=build lint check sanitizers fuzz e2e newcomer debian13}" "${RUNS:=3000}"
 jobs=$(nproc)
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 budget=${BUDGET:-0}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 trap 'exit 130' INT TERM
@@ -30,13 +31,27 @@ stage() {
 	echo "== $name: $p passed, $f failed, ${s:-0} skipped ($((SECONDS - began)) s)"
 }
 
+# stage_if_time NAME SECONDS NEEDS COMMAND...: the same, if there are so many seconds left.
+stage_if_time() {
+	local name=$1 limit=$2 needs=$3
+	shift 3
+	case " $STAGES " in *" $name "*) ;; *) return ;; esac
+	if [ "$budget" -gt 0 ] && [ $((SECONDS + needs)) -gt "$budget" ]; then
+		skipped=$((skipped + 1))
+		echo "== $name: skipped: it needs about $needs s, and $((budget - SECONDS)) s of BUDGET are left; try: make test STAGES=$name"
+		return
+	fi
+	stage "$name" "$limit" "$@"
+}
+
 stage build 600 make -j"$jobs" all tools
 stage lint 900 make -j"$jobs" lint
 stage check 600 make -j"$jobs" check
 stage sanitizers 1200 make -j"$jobs" SANITIZE=address,undefined B=build-san all check
 stage fuzz 900 make -j"$jobs" fuzz RUNS="$RUNS"
 stage e2e 2100 make e2e # a first run builds the API server, too
-stage newcomer 1500 make e2e-newcomer
+stage_if_time newcomer 1500 180 make e2e-newcomer
+stage_if_time debian13 1200 240 make e2e-images E2E=--again
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bare Debian 12 in a directory: what debootstrap makes, with no make, sudo, git or compiler, and this machine's kernel."""
+"""A bare Debian in a directory: what mmdebstrap makes, with no make, sudo, git or compiler, and this machine's kernel.
+
+Its packages come from where this machine's own come from."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,7 +13,7 @@ import time
 from . import scope
 from .daemons import REPO
 
-SUITE = "bookworm"
+DEBIAN_12, DEBIAN_13 = "bookworm", "trixie"
 TREE = "/srv/rubato"  # where the checkout lies in it
 # The shell of a block stays in a mount namespace of its own, and the mounts go with it.
 _ENTER = """
@@ -35,20 +38,38 @@ def _sources():
             if not os.path.relpath(at, REPO).startswith(("build", ".git"))]
 
 
+def mirrors(suite):
+    """The lines of a sources.list for `suite`, from where apt gets this machine's packages."""
+    asked = subprocess.run(["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"],
+                           capture_output=True, text=True, check=False).stdout
+    found = dict(line.split("|")[1:] for line in asked.splitlines() if line.startswith("Debian|"))
+    lines = [f"deb {found['Debian']} {name} main" for name in (suite, f"{suite}-updates") if "Debian" in found]
+    return lines + [f"deb {uri} {suite}-security main" for label, uri in found.items() if label == "Debian-Security"]
+
+
+def _apt_options():
+    """How this machine's apt gets at them: proxies, and what it is told to overlook."""
+    said = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=False).stdout
+    wanted = (r'Acquire::(https?::(Proxy|Verify-Peer|CAInfo)|Check-Valid-Until|Check-Date|Retries)\b.* "[^"]+";')
+    return [f"--aptopt={line}" for line in said.splitlines() if re.fullmatch(wanted, line)]
+
+
 class BareDebian:
-    def __init__(self):
+    def __init__(self, suite=DEBIAN_12, packages=()):
         if os.geteuid() != 0:
             raise Missing("it needs root")
-        for tool in ("debootstrap", "unshare", "ip"):
+        for tool in ("mmdebstrap", "unshare", "ip"):
             if not shutil.which(tool):
                 raise Missing(f"it needs {tool}; try: make deps")
         self.root = scope.temp_dir("rubato-bare-")
         scope.on_exit(self.stop)
-        made = subprocess.run(["debootstrap", "--variant=minbase", SUITE, self.root], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        more = [f"--include={','.join(packages)}"] if packages else []
+        made = subprocess.run(["mmdebstrap", "--variant=minbase", "--mode=root", *more, *_apt_options(), suite, self.root, *mirrors(suite)],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if made.returncode:
             raise Missing(f"Debian's packages cannot be had: {made.stdout.strip().splitlines()[-1]}")
-        with open(self.path("/etc/hosts"), "w", encoding="ascii") as hosts:  # debootstrap leaves that to the installer
+        os.chmod(self.root, 0o755)
+        with open(self.path("/etc/hosts"), "w", encoding="ascii") as hosts:  # that is left to the installer
             hosts.write("127.0.0.1 localhost\n::1 localhost\n")
         for name in _sources():
             there = self.path(f"{TREE}/{name}")
