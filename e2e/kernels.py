@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""make e2e-kernels: the agent on Debian 12's own kernel 6.1 with pure cgroup v2, in qemu; one to two minutes, no root.
+"""make e2e-kernels: the agent on the kernels of Debian 12 and 13 with pure cgroup v2, in qemu; one to two minutes each, no root.
 
 The guest has our binaries and a shell script (guest/init); what it wrote is judged here.  RUBATO_KEEP=DIR keeps it.
 """
@@ -13,11 +13,14 @@ import sys
 import time
 
 from rubato import guest, pprof, scope
+from rubato.bare import DEBIAN_13
 from rubato.checks import Checks
 from rubato.daemons import BUILD, REPO, make_certs
 from rubato.rig import NODE, Pod, policy, tool
 
-KERNEL = r"linux-image-6\.1\.0-[0-9]+-cloud-amd64"
+# Release: (what its package is called, of which Debian; None is this machine's).
+KERNELS = {"6.1": (r"linux-image-6\.1\.0-[0-9]+-cloud-amd64", None),
+           "6.12": (r"linux-image-6\.12\.[0-9]+\+deb13-cloud-amd64", DEBIAN_13)}
 PROGRAMS = ("rubato-agent", "rubato-controller", "unit/agent/kernel/test_sampler_kernel", "e2e/burn")
 TIMEOUT_S = 420
 BOOST_HZ, BOOST = 100, "10s"
@@ -111,41 +114,50 @@ def judge_kernel(checks, home):
     checks.check("the kernel has nothing to complain about", not found, last_lines("\n".join(found)))
 
 
-def test_kernel(checks):
+def kernel_of(release):
+    """(name of the package, directory with its files), or None."""
+    pattern, debian = KERNELS[release]
+    suite = guest.Suite(debian) if debian else None
+    package = guest.newest(pattern, suite)
+    files = package and guest.unpacked(package, suite)
+    return (package, files) if files else None
+
+
+def test_kernel(checks, release):
     """Returns the title."""
-    title = "kernel 6.1"
-    if not shutil.which(guest.QEMU):
-        checks.skip("other kernels", f"{guest.QEMU} is missing; try: apt-get install --no-install-recommends qemu-system-x86")
-        return title
-    package = guest.newest(KERNEL)
-    kernel = package and guest.unpacked(package)
-    busybox = guest.unpacked("busybox-static")
+    title = f"kernel {release}"
+    kernel, busybox = kernel_of(release), guest.unpacked("busybox-static")
     if not kernel or not busybox:
-        checks.skip("other kernels", "no linux-image-6.1.0-*-cloud-amd64 or busybox-static to download "
-                    "(they are Debian 12's; try: apt-get update)")
+        checks.skip(title, f"no {KERNELS[release][0]} or busybox-static to download (try: apt-get update)")
         return title
     home = scope.temp_dir("rubato-kernels-", os.environ.get("RUBATO_KEEP"))
     pod = Pod("", "payments", "settlement-0")
     initramfs = make_initramfs(home, os.path.join(busybox, "bin", "busybox"), pod)
-    vmlinuz = os.path.join(kernel, "boot", package.replace("linux-image", "vmlinuz"))
-    print(f"booting {package} (qemu, no KVM), about a minute and a half", flush=True)
+    vmlinuz = os.path.join(kernel[1], "boot", kernel[0].replace("linux-image", "vmlinuz"))
+    print(f"booting {kernel[0]} (qemu, no KVM), about a minute and a half", flush=True)
     wrong = guest.run(vmlinuz, initramfs, home, TIMEOUT_S)
     if checks.check("the guest boots, runs and ends", not wrong, wrong):
         judge_probe(checks, home)
         judge_sampler(checks, home)
         judge_boost(checks, home, pod)
         judge_kernel(checks, home)
-    return f"kernel {text_of(home, 'release.txt') or '6.1'}, pure cgroup v2"
+    return f"kernel {text_of(home, 'release.txt') or release}, pure cgroup v2"
 
 
 def main():
-    checks, began = Checks(), time.monotonic()
+    total, began = Checks(), time.monotonic()
     scope.install()
-    title = test_kernel(checks)
-    checks.print_lines(title)
+    if not shutil.which(guest.QEMU):
+        total.skip("other kernels", f"{guest.QEMU} is missing; try: apt-get install --no-install-recommends qemu-system-x86")
+        total.print_lines("kernels")
+    else:
+        for release in KERNELS:
+            checks = Checks()
+            checks.print_lines(test_kernel(checks, release))
+            total.add(checks)
     print(f"e2e-kernels took {time.monotonic() - began:.0f} s")
-    print(checks.closing_line())
-    return 1 if checks.failed else 0
+    print(total.closing_line())
+    return 1 if total.failed else 0
 
 
 if __name__ == "__main__":

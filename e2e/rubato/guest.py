@@ -12,6 +12,8 @@ import stat
 import subprocess
 import tarfile
 
+from .bare import mirrors
+
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "rubato-e2e", "kernels")
 QEMU = "qemu-system-x86_64"
 EVENT_LOOP = "libwebsockets-evlib_uv.so"  # opened at run time: no ldd shows it
@@ -21,15 +23,34 @@ def _output(*argv):
     return subprocess.run(argv, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
 
 
-def newest(pattern):
+class Suite:
+    """Another Debian's packages, from where this machine's own come from; apt's lists of it are kept apart.  No root."""
+
+    def __init__(self, name):
+        home = os.path.join(CACHE, f"apt-{name}")
+        for directory in ("lists/partial", "cache/archives/partial"):
+            os.makedirs(os.path.join(home, directory), exist_ok=True)
+        with open(os.path.join(home, "sources.list"), "w", encoding="ascii") as file:
+            file.write("\n".join(mirrors(name)) + "\n")
+        places = {"State::Lists": "lists", "Cache": "cache", "Etc::SourceList": "sources.list", "Etc::SourceParts": "none"}
+        self.options = [word for key, place in places.items() for word in ("-o", f"Dir::{key}={home}/{place}")]
+        self.options += ["-o", "APT::Sandbox::User=", "-o", "Debug::NoLocking=true"]
+
+    def update(self):
+        subprocess.run(["apt-get", "update", "-q", *self.options], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return self
+
+
+def newest(pattern, suite=None):
     """The Debian package of the highest number whose name matches, by the package lists or by the cache; or None."""
-    names = _output("apt-cache", "search", "--names-only", f"^{pattern}$").split()
+    options = suite.update().options if suite else []
+    names = _output("apt-cache", *options, "search", "--names-only", f"^{pattern}$").split()
     names += [os.path.basename(path) for path in glob.glob(os.path.join(CACHE, "*"))]
     names = [name for name in names if re.fullmatch(pattern, name)]
     return max(names, key=lambda name: [int(n) for n in re.findall(r"\d+", name)], default=None)
 
 
-def unpacked(package):
+def unpacked(package, suite=None):
     """The directory with the files of a Debian package (not installed), or None where it cannot be had."""
     home = os.path.join(CACHE, package)
     if os.path.isdir(home):
@@ -38,7 +59,7 @@ def unpacked(package):
     os.makedirs(aside)
     try:
         print(f"downloading {package}, once", flush=True)
-        subprocess.run(["apt-get", "download", "-q", package], cwd=aside, check=False,
+        subprocess.run(["apt-get", *(suite.options if suite else []), "download", "-q", package], cwd=aside, check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         debs = glob.glob(os.path.join(aside, "*.deb"))
         if not debs:
