@@ -50,13 +50,19 @@ class Refused(Exception):
 
 
 class ApiServer:
-    def __init__(self, home, extra=()):
+    TOOLS = ("etcd", "kube-apiserver", "kubectl")
+    ADDRESS, NAMES = "127.0.0.1", "IP:127.0.0.1,IP:::1,DNS:localhost"
+
+    # Alone, without a controller-manager, it makes no pods otherwise.
+    PLUGINS = ("--disable-admission-plugins=ServiceAccount",)
+
+    def __init__(self, home, extra=(), ports=None):
         self.home, self.extra = home, extra
-        self.binary = {name: tools.find(name) for name in ("etcd", "kube-apiserver", "kubectl")}
-        self.etcd_port, self.port = free_port(), free_port()
-        self.url = f"https://127.0.0.1:{self.port}"
+        self.binary = {name: tools.find(name) for name in self.TOOLS}
+        self.etcd_port, self.port = ports or (free_port(), free_port())
+        self.url = f"https://{self.ADDRESS}:{self.port}"
         self.pki = Pki(os.path.join(home, "pki"))
-        self.pki.sign("apiserver", "/CN=kube-apiserver", "IP:127.0.0.1,IP:::1,DNS:localhost")
+        self.pki.sign("apiserver", "/CN=kube-apiserver", self.NAMES)
         self.kubeconfig = self.user("admin", "/O=system:masters/CN=admin")
         self.etcd = self.server = None
         self.audit_log = os.path.join(home, "audit.log")
@@ -100,14 +106,14 @@ class ApiServer:
         pki = self.pki.path
         self.server = self._spawn("kube-apiserver", [
             f"--etcd-servers=http://127.0.0.1:{self.etcd_port}", f"--secure-port={self.port}",
-            "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1",
+            f"--bind-address={self.ADDRESS}", f"--advertise-address={self.ADDRESS}",
             f"--cert-dir={self.home}", f"--tls-cert-file={pki('apiserver.crt')}",
             f"--tls-private-key-file={pki('apiserver.key')}", f"--client-ca-file={pki('ca.crt')}",
             f"--service-account-key-file={pki('sa.pub')}", f"--service-account-signing-key-file={pki('sa.key')}",
             "--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.96.0.0/16",
             "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
-            "--disable-admission-plugins=ServiceAccount", "--allow-privileged=true",
-            f"--audit-policy-file={self.home}/audit.json", f"--audit-log-path={self.audit_log}", *self.extra])
+            "--allow-privileged=true",
+            f"--audit-policy-file={self.home}/audit.json", f"--audit-log-path={self.audit_log}", *self.PLUGINS, *self.extra])
         if not wait_until(lambda: self.ready() or self.server.poll() is not None, timeout_s, 0.2) or not self.ready():
             raise RuntimeError(f"kube-apiserver did not become ready; its log is in {self.home}")
 

@@ -33,6 +33,11 @@ def v2_root():
     return next((point for kind, _, point in _mounts() if kind == "cgroup2"), None)
 
 
+def roots():
+    """Where every hierarchy is mounted."""
+    return [point for _, _, point in _mounts()]
+
+
 def usable():
     """Can cgroups be made here?"""
     return v2_root() is not None and os.access(os.path.join(v2_root(), "cgroup.procs"), os.W_OK)
