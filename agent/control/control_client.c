@@ -140,6 +140,8 @@ static int client_open(struct control_client *client, struct err *err)
 		.ca_file = client->options.ca_file,
 		.user = client,
 		.trouble = control_trouble,
+		.metrics = client->options.metrics,
+		.metrics_prefix = "rubato_agent",
 	};
 	const char *dir = client->options.state_dir;
 	int r = address_to_connect(client->options.controller, &client->controller, err);

@@ -285,6 +285,8 @@ int hub_new(uv_loop_t *loop, const struct hub_options *options, const struct hub
 		.ca_file = options->ca_file,
 		.user = hub,
 		.trouble = hub_gate_trouble,
+		.metrics = options->metrics,
+		.metrics_prefix = "rubato_controller",
 	};
 	int r;
 

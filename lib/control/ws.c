@@ -2,7 +2,6 @@
 #include "lib/control/ws.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <netdb.h>
 #include <openssl/ssl.h>
@@ -10,10 +9,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include "lib/control/tls_trouble.h"
+#include "lib/control/ws_expiry.h"
 #include "lib/control/ws_linger.h"
 #include "lib/control/ws_tls.h"
 #include "lib/log.h"
@@ -23,6 +22,7 @@
  * when it is done: so we look. */
 #define SETTLE_MS 10
 #define SETTLE_LOOKS 500
+#define FILES_MS 30000 /* how often the certificate files are looked at, whoever comes or not */
 #define HANDSHAKE_SECONDS 5
 #define HEADER_BYTES                                                                               \
 	((unsigned)WS_TOKEN_BYTES + 4096) /* a bearer token, and the rest of an upgrade */
@@ -40,7 +40,8 @@ struct ws {
 	void (*trouble)(void *user, const char *address, const char *why);
 	struct ws_linger linger;
 	struct ws_tls_stamp stamp;
-	uv_timer_t timer; /* while it closes */
+	struct ws_expiry expiry;
+	uv_timer_t timer; /* looks at the files, and while it closes at its handles */
 	unsigned looks, own_handles;
 	void *loops[1]; /* libwebsockets keeps the array */
 	void (*done)(void *ctx);
@@ -72,28 +73,14 @@ static void limit_files(void)
 		log_warn("cannot lower the limit of open files", LOG_INT("errno", errno));
 }
 
-static int check_files(const struct ws_options *options, struct err *err)
-{
-	const char *const file[] = { options->cert_file, options->key_file, options->ca_file };
-	static const char *const what[] = { "certificate", "key", "CA" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(file); i++) {
-		if (!file[i])
-			return err_set(err, -EINVAL, "TLS: no %s file is given", what[i]);
-		/* Opened, not access(2)ed: that one forgets our capabilities. */
-		int fd = open(file[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-		if (fd < 0)
-			return err_set(err, -EINVAL, "TLS: %s file %s: %s", what[i], file[i],
-				       strerror(errno));
-		close(fd);
-	}
-	return 0;
-}
-
 static struct ws_tls_files files_of(const struct ws *ws)
 {
 	return (struct ws_tls_files){ ws->cert_file, ws->key_file, ws->ca_file };
+}
+
+static SSL_CTX *ctx_of(const struct ws *ws)
+{
+	return ws->is_server ? ws->server_ctx : ws->client_ctx;
 }
 
 /* --- what goes wrong with TLS --- */
@@ -229,6 +216,12 @@ static int make_vhost(struct ws *ws, const struct ws_options *options, struct er
 	return 0;
 }
 
+/* Rotation is seen, and an end told, also of a connection that stands for months. */
+static void on_files_due(uv_timer_t *timer)
+{
+	ws_reload(timer->data);
+}
+
 int ws_new(uv_loop_t *loop, const struct ws_options *options, struct ws **ret_ws, struct err *err)
 {
 	struct lws_context_creation_info info = {
@@ -240,8 +233,10 @@ int ws_new(uv_loop_t *loop, const struct ws_options *options, struct ws **ret_ws
 		.pt_serv_buf_size = HEADER_BYTES,      /* where a client's upgrade is written */
 		.timeout_secs = HANDSHAKE_SECONDS,
 	};
+	const struct ws_tls_files files = { options->cert_file, options->key_file,
+					    options->ca_file };
 	struct ws *ws;
-	int r = check_files(options, err);
+	int r = ws_tls_check_files(&files, err);
 
 	if (r < 0)
 		return r;
@@ -278,6 +273,9 @@ int ws_new(uv_loop_t *loop, const struct ws_options *options, struct ws **ret_ws
 	ws->trouble = options->trouble;
 	watch(ws, ws->client_ctx);
 	look_at_own(ws);
+	ws_expiry_init(&ws->expiry, options->metrics, options->metrics_prefix);
+	ws_expiry_set(&ws->expiry, ctx_of(ws));
+	uv_timer_start(&ws->timer, on_files_due, FILES_MS, FILES_MS);
 	*ret_ws = ws;
 	return 0;
 }
@@ -375,7 +373,7 @@ void ws_free(struct ws *ws)
 void ws_reload(struct ws *ws)
 {
 	const struct ws_tls_files files = files_of(ws);
-	SSL_CTX *ctx = ws->is_server ? ws->server_ctx : ws->client_ctx;
+	SSL_CTX *ctx = ctx_of(ws);
 	struct err err = ERR_INIT;
 	int r;
 
@@ -385,6 +383,7 @@ void ws_reload(struct ws *ws)
 	if (r > 0) {
 		log_info("certificates read again", LOG_STR("cert", ws->cert_file));
 		look_at_own(ws);
+		ws_expiry_set(&ws->expiry, ctx);
 	}
 	if (r < 0)
 		log_warn("new certificates are not usable, keeping the old ones", LOG_ERR(&err));

@@ -20,6 +20,7 @@
 #define WS_TOKEN_BYTES ((size_t)16 * 1024) /* the longest bearer token of an upgrade */
 #define WS_WHY_BYTES 100		   /* a reason in a close frame, with its NUL */
 
+struct metrics;
 struct uv_loop_s;
 struct ws;
 
@@ -31,6 +32,8 @@ struct ws_options {
 	/* A handshake fails, or the peer refuses our certificate later (TLS 1.3): a sentence about it, and where
 	 * the peer is ("" = not known any more).  The connection's end is told apart from it.  May be NULL. */
 	void (*trouble)(void *user, const char *address, const char *why);
+	struct metrics *metrics;    /* gets lib/control/ws_expiry.h's; may be NULL */
+	const char *metrics_prefix; /* such as "rubato_agent" */
 };
 
 /* The pings of both sides. */
@@ -56,7 +59,7 @@ void ws_close(struct ws *ws, void (*done)(void *ctx), void *ctx);
 void ws_free(struct ws *ws);
 
 /* Read the certificate files again if they changed; for connections to come.  Cheap: call it before each
- * connect or accept. */
+ * connect or accept.  (It is called by itself twice a minute, too.) */
 void ws_reload(struct ws *ws);
 
 /* To be called first by the callback of `protocols`; true: `*ret` is to be returned. */

@@ -2,10 +2,12 @@
 #include "lib/control/ws_tls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool is_empty(const char *file)
 {
@@ -67,16 +69,27 @@ static int load_key(SSL_CTX *ctx, const char *file, struct err *err)
 	return r;
 }
 
-/* OpenSSL would wait for the writer of a FIFO. */
-static int check_regular(const struct ws_tls_files *files, struct err *err)
+int ws_tls_check_files(const struct ws_tls_files *files, struct err *err)
 {
 	const char *const file[] = { files->cert, files->key, files->ca };
 	static const char *const what[] = { "certificate", "key", "CA" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(file); i++) {
 		struct stat st;
+		bool regular;
+		int fd;
 
-		if (stat(file[i], &st) == 0 && !S_ISREG(st.st_mode))
+		if (!file[i])
+			return err_set(err, -EINVAL, "TLS: no %s file is given", what[i]);
+		/* Opened, not access(2)ed: that one forgets our capabilities. */
+		fd = open(file[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0)
+			return err_set(err, -EINVAL, "TLS: %s file %s: %s", what[i], file[i],
+				       strerror(errno));
+		regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+		close(fd);
+		/* OpenSSL would wait for the writer of a FIFO. */
+		if (!regular)
 			return err_set(err, -EINVAL, "TLS: %s file %s: not a regular file", what[i],
 				       file[i]);
 	}
@@ -87,7 +100,7 @@ static int check_regular(const struct ws_tls_files *files, struct err *err)
 static int load(SSL_CTX *ctx, const struct ws_tls_files *files, struct err *err)
 {
 	X509_STORE *store;
-	int r = check_regular(files, err);
+	int r = ws_tls_check_files(files, err);
 
 	if (r < 0)
 		return r;

@@ -19,6 +19,9 @@ struct ws_tls_stamp {
 	struct timespec cert, key, ca;
 };
 
+/* All three are given, may be opened and are regular files.  -EINVAL with a sentence that names the one that is not. */
+must_check int ws_tls_check_files(const struct ws_tls_files *files, struct err *err);
+
 /* A client's context: TLS 1.2 or newer, our certificate, no other CA than ours, the peer is verified.
  * -EINVAL with a sentence that names the file. */
 must_check int ws_tls_client_new(const struct ws_tls_files *files, SSL_CTX **ret_ctx,
