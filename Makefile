@@ -93,6 +93,8 @@ $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 check: $(UNIT) $(B)/rubato-controller $(B)/rubato-agent $(B)/kube/example/follow_pods
 	$(Q)tests/check-layers.sh $(B)
 	$(Q)tests/check-docs.py $(B)/rubato-controller $(B)/rubato-agent
+	$(Q)tests/check-chart.py
+	$(Q)tests/check-alerts.py
 	$(Q)tests/run-unit.sh $(UNIT)
 fuzz: $(FUZZ)
 	$(Q)tests/run-fuzz.sh $(or $(RUNS),20000) $^
@@ -171,6 +173,7 @@ deps-cluster: WANTED = $(CLUSTER_DEPS)
 deps deps-cluster:
 	$(Q)missing=; for p in $(WANTED); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; fi
+	$(Q)tests/prometheus.sh >/dev/null || echo "no promtool: the tests of the alerts will be skipped"
 # Everything CI runs.  Each stage prints its own count; the last line is the sum.
 test:
 	$(Q)B=$(B) tests/run-all.sh

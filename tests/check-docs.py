@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-DOCS = ["README.md", "CONTRIBUTING.md", "kube/README.md", *sorted(glob.glob("docs/*.md"))]
+DOCS = ["README.md", "CONTRIBUTING.md", "kube/README.md", "charts/rubato/README.md", *sorted(glob.glob("docs/*.md"))]
 
 
 def read(*paths):
