@@ -4,24 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "agent/core/profile/profile.h"
+#include "agent/process/mounts.h"
 #include "lib/core/sorted.h"
 #include "lib/core/text/encode.h"
 #include "lib/core/text/utf8.h"
-
-#ifndef FUSE_SUPER_MAGIC
-#define FUSE_SUPER_MAGIC 0x65735546
-#endif
 
 struct files {
 	struct file *file[FILES_MAX]; /* by id */
@@ -116,7 +111,7 @@ static int open_by_path(const struct file_place *place)
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	cleanup(closep) int root = -1;
-	struct stat st;
+	struct statx st;
 	char path[32];
 	int fd;
 
@@ -125,31 +120,13 @@ static int open_by_path(const struct file_place *place)
 	if (root < 0)
 		return -1;
 	fd = (int)syscall(SYS_openat2, root, place->line->path, &how, sizeof(how));
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == place->line->ino &&
-	    st.st_dev == place->line->dev)
+	if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st) == 0 &&
+	    st.stx_ino == place->line->ino &&
+	    makedev(st.stx_dev_major, st.stx_dev_minor) == place->line->dev)
 		return fd;
 	if (fd >= 0)
 		close(fd);
 	return -1;
-}
-
-static bool may_block(int fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) < 0)
-		return true;
-	switch ((uint32_t)fs.f_type) {
-	case FUSE_SUPER_MAGIC:
-	case NFS_SUPER_MAGIC:
-	case SMB2_SUPER_MAGIC:
-	case CIFS_SUPER_MAGIC:
-	case CEPH_SUPER_MAGIC:
-	case V9FS_MAGIC:
-		return true;
-	default:
-		return false;
-	}
 }
 
 /* Another time it may do. */
@@ -217,23 +194,37 @@ static void close_oldest(struct files *files)
 		file_close(files, oldest);
 }
 
-static int file_open(struct files *files, struct file *file, int path_fd, bool regular)
+static int file_open(struct files *files, struct file *file, int path_fd)
 {
-	if (file->fd >= 0 || file->refused)
-		return 0;
 	if (files->open >= FILES_OPEN)
 		close_oldest(files);
-	errno = 0;
-	if (regular && !may_block(path_fd))
-		file->fd = reopen_for_reading(path_fd);
-	if (file->fd >= 0) {
-		files->open++;
-		return 0;
-	}
-	if (regular && is_transient(errno))
+	file->fd = reopen_for_reading(path_fd);
+	if (file->fd < 0)
 		return -errno;
-	file->refused = true;
-	files->refused++;
+	files->open++;
+	return 0;
+}
+
+/* Open it if it is not, and may be.  path_fd -1: it may not.  A process that is gone cannot tell whether. */
+static int file_ready(struct files *files, struct file *file, const struct file_place *place,
+		      int path_fd)
+{
+	int r = 1;
+
+	if (file->fd >= 0 || file->refused)
+		return 0;
+	if (path_fd >= 0)
+		r = mounts_may_block(place->proc_fd, place->tgid, path_fd);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		r = file_open(files, file, path_fd);
+	if (r < 0 && is_transient(-r))
+		return r;
+	if (r) {
+		file->refused = true;
+		files->refused++;
+	}
 	return 0;
 }
 
@@ -256,7 +247,7 @@ int files_get(struct files *files, const struct file_place *place, uint32_t *ret
 		file = add_file(files, &key, place->line);
 	file->used = ++files->clock;
 	*ret_id = file->id;
-	return file_open(files, file, path_fd, regular);
+	return file_ready(files, file, place, regular ? path_fd : -1);
 }
 
 void files_tell(struct files *files, uint32_t id, uint64_t cgroup, dev_t dev, uint64_t ino)

@@ -53,13 +53,15 @@ static struct proc_mapping place_of(const struct reader *reader, const struct pr
 	return mapping;
 }
 
+/* From what the kernel knows of it: to ask a tenant's file system may take for ever. */
 static bool same_file(const struct reader *reader, const struct procmap_line *line)
 {
 	char path[32];
-	struct stat st;
+	struct statx st;
 
 	snprintf(path, sizeof(path), "%" PRIu32 "/exe", reader->tgid);
-	return fstatat(reader->proc_fd, path, &st, 0) == 0 && st.st_ino == line->ino;
+	return statx(reader->proc_fd, path, AT_STATX_DONT_SYNC, STATX_INO, &st) == 0 &&
+	       st.stx_ino == line->ino;
 }
 
 /* Add the mapping that this line describes, if it is executable. */
