@@ -9,8 +9,8 @@
 #include "kube/auth.h"
 #include "kube/call.h"
 #include "kube/core/config/proxy.h"
-#include "kube/curl.h"
 #include "lib/core/limits.h"
+#include "lib/curl_loop.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/observe/metrics.h"
@@ -23,7 +23,7 @@
 
 struct kube_http {
 	struct kube_auth *auth;
-	struct kube_curl *curl;
+	struct curl_loop *curl;
 	char *proxy; /* NULL = none */
 	struct kube_call *first;
 	uv_timer_t timer;
@@ -49,7 +49,7 @@ static void unlink_call(struct kube_http *http, struct kube_call *call)
 static void end_transfer(struct kube_call *call)
 {
 	if (call->running)
-		curl_multi_remove_handle(kube_curl_multi(call->http->curl), call->easy);
+		curl_multi_remove_handle(curl_loop_multi(call->http->curl), call->easy);
 	call->running = false;
 	kube_call_reset(call);
 }
@@ -90,7 +90,7 @@ static void tell(struct kube_call *call, struct kube_answer *answer)
 
 	/* The body belongs to the call, which is void for the callee; it lives a little longer. */
 	if (call->running)
-		curl_multi_remove_handle(kube_curl_multi(http->curl), call->easy);
+		curl_multi_remove_handle(curl_loop_multi(http->curl), call->easy);
 	call->running = false;
 	unlink_call(http, call);
 	if (counter)
@@ -127,7 +127,7 @@ static int64_t begin_due(struct kube_http *http)
 		}
 		kube_call_setup(call, &way, now_ns);
 		call->running = true;
-		curl_multi_add_handle(kube_curl_multi(http->curl), call->easy);
+		curl_multi_add_handle(curl_loop_multi(http->curl), call->easy);
 	}
 	return next_ns;
 }
@@ -224,7 +224,7 @@ static void on_turn(void *ctx)
 		call->request.pieces(call->request.ctx);
 	}
 	while (!http->closing &&
-	       (message = curl_multi_info_read(kube_curl_multi(http->curl), &left))) {
+	       (message = curl_multi_info_read(curl_loop_multi(http->curl), &left))) {
 		char *of = NULL;
 
 		if (message->msg != CURLMSG_DONE)
@@ -307,7 +307,7 @@ int kube_http_new(struct uv_loop_s *loop, const struct kube_http_options *option
 	}
 	/* Counted by libcurl: whoever else uses it is not disturbed. */
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	http->curl = kube_curl_new(loop, on_turn, http);
+	http->curl = curl_loop_new(loop, on_turn, http);
 	http->proxy = find_proxy(kube_auth_config(http->auth));
 	http->tokens = TOKENS_MAX;
 	http->tokens_ns = now_boot_ns();
@@ -332,7 +332,7 @@ void kube_http_close(struct kube_http *http)
 	http->closing = true;
 	while (http->first)
 		drop(http->first);
-	kube_curl_close(http->curl);
+	curl_loop_close(http->curl);
 	kube_auth_close(http->auth);
 	kube_warnings_release(&http->warnings);
 	free(http->proxy);

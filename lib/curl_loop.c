@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "kube/curl.h"
+#include "lib/curl_loop.h"
 
 #include <uv.h>
 
-struct kube_curl {
+struct curl_loop {
 	uv_loop_t *loop;
 	CURLM *multi;
 	uv_timer_t timer;
@@ -16,10 +16,10 @@ struct kube_curl {
 struct watched {
 	uv_poll_t poll;
 	curl_socket_t fd;
-	struct kube_curl *curl;
+	struct curl_loop *curl;
 };
 
-static void work(struct kube_curl *curl, curl_socket_t fd, int flags)
+static void work(struct curl_loop *curl, curl_socket_t fd, int flags)
 {
 	int running;
 
@@ -55,7 +55,7 @@ static void on_soon(uv_idle_t *soon)
 
 static int set_timer(CURLM *multi, long wait_ms, void *ctx)
 {
-	struct kube_curl *curl = ctx;
+	struct curl_loop *curl = ctx;
 
 	(void)multi;
 	uv_timer_stop(&curl->timer);
@@ -74,7 +74,7 @@ static void on_poll_closed(uv_handle_t *handle)
 
 static int set_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *of_socket)
 {
-	struct kube_curl *curl = ctx;
+	struct curl_loop *curl = ctx;
 	struct watched *watched = of_socket;
 	int events = 0;
 
@@ -101,9 +101,9 @@ static int set_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *o
 	return 0;
 }
 
-struct kube_curl *kube_curl_new(struct uv_loop_s *loop, void (*turn)(void *ctx), void *ctx)
+struct curl_loop *curl_loop_new(struct uv_loop_s *loop, void (*turn)(void *ctx), void *ctx)
 {
-	struct kube_curl *curl = xcalloc(1, sizeof(*curl));
+	struct curl_loop *curl = xcalloc(1, sizeof(*curl));
 
 	curl->loop = loop;
 	curl->turn = turn;
@@ -126,7 +126,7 @@ static void on_soon_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-void kube_curl_close(struct kube_curl *curl)
+void curl_loop_close(struct curl_loop *curl)
 {
 	curl->turn = NULL;
 	curl_multi_cleanup(curl->multi);
@@ -134,7 +134,7 @@ void kube_curl_close(struct kube_curl *curl)
 	uv_close((uv_handle_t *)&curl->soon, on_soon_closed);
 }
 
-CURLM *kube_curl_multi(struct kube_curl *curl)
+CURLM *curl_loop_multi(struct curl_loop *curl)
 {
 	return curl->multi;
 }
