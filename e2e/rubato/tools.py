@@ -27,6 +27,8 @@ TOOLS = {
     "etcd": ("e2e/tools/etcd", "go.etcd.io/etcd/server/v3", 1),
     "helm": ("e2e/tools/helm", "helm.sh/helm/v3/cmd/helm", 2),
     "coredns": ("e2e/tools/coredns", ".", 2),
+    "parca": ("e2e/tools/parca", "github.com/parca-dev/parca/cmd/parca", 6),
+    "pyroscope": ("e2e/tools/pyroscope", "github.com/grafana/pyroscope/cmd/pyroscope", 3),
     "spin": ("e2e/tools/spin", ".", 1),
     "scale-fill": ("bench/scale", "./fill", 1),
     "scale-informer": ("bench/scale", "./informer", 3),
