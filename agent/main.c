@@ -88,6 +88,18 @@ static int serve(const struct settings *settings)
 	return r < 0;
 }
 
+static int check(const struct settings *settings)
+{
+	struct err err = ERR_INIT;
+	int r = settings_check_files(settings, &err);
+
+	if (r < 0)
+		fprintf(stderr, "rubato-agent: %s\n", err.text);
+	else
+		puts("rubato-agent: the settings are good");
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	struct settings settings;
@@ -98,6 +110,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "rubato-agent: %s\nTry rubato-agent --help.\n", err.text);
 	else if (r == 0 && settings.probe)
 		r = probe_print(settings.cgroup_root, stdout) ? 0 : -1;
+	else if (r == 0 && settings.check)
+		r = check(&settings);
 	else if (r == 0)
 		r = serve(&settings) ? -1 : 0;
 	settings_release(&settings);

@@ -92,24 +92,33 @@ static int check_text(const struct option_def *def, const char *text, struct err
 	return def->check ? def->check(text, err) : 0;
 }
 
-static int add_to_list(const struct option_def *def, const char *text, struct err *err)
+static int add_item(const struct option_def *def, const char *text, size_t len, struct err *err)
 {
 	struct option_list *list = def->value;
-	int r;
 
+	if (!len)
+		return err_set(err, -EINVAL, "an element is empty");
+	GROW(list->item, list->nr);
+	list->item[list->nr++] = xstrndup(text, len);
+	return check_text(def, list->item[list->nr - 1], err);
+}
+
+static int add_to_list(const struct option_def *def, const char *text, struct err *err)
+{
 	do {
 		size_t len = strcspn(text, ",");
+		int r = add_item(def, text, len, err);
 
-		if (!len)
-			return err_set(err, -EINVAL, "an element is empty");
-		GROW(list->item, list->nr);
-		list->item[list->nr++] = xstrndup(text, len);
-		r = check_text(def, list->item[list->nr - 1], err);
 		if (r < 0)
 			return r;
 		text += len;
 	} while (*text++ == ',');
 	return 0;
+}
+
+int option_set_item(const struct option_def *def, const char *text, struct err *err)
+{
+	return add_item(def, text, strlen(text), err);
 }
 
 int option_set(const struct option_def *def, const char *text, struct err *err)

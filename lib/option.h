@@ -42,4 +42,7 @@ void option_clear(const struct option_def *def);
  * On failure what has been read may stay: it is the caller's to clear. */
 must_check int option_set(const struct option_def *def, const char *text, struct err *err);
 
+/* The same for one item of a list, commas and all. */
+must_check int option_set_item(const struct option_def *def, const char *text, struct err *err);
+
 #endif

@@ -15,7 +15,8 @@
  *	};
  *
  * Flags win over the file, the file over the fallbacks.  "--name value" and "--name=value"; a bool is "--name"
- * or "--name=false"; a list is repeated or has commas, in the file it may be a YAML list.  Reads the file;
+ * or "--name=false"; a list is repeated or has commas, in the file it may be a YAML list (whose items may
+ * hold commas).  Reads the file;
  * otherwise touches nothing but what the table points at.
  */
 

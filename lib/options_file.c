@@ -8,23 +8,26 @@
 #include "lib/core/text/yaml.h"
 #include "lib/fs.h"
 
-static int set_scalar(const struct option_def *def, const json_t *value, struct err *err)
+/* `set` is option_set() or option_set_item(). */
+static int set_scalar(const struct option_def *def, const json_t *value,
+		      int (*set)(const struct option_def *def, const char *text, struct err *err),
+		      struct err *err)
 {
 	char number[64];
 
 	switch (json_typeof(value)) {
 	case JSON_STRING:
-		return option_set(def, json_string_value(value), err);
+		return set(def, json_string_value(value), err);
 	case JSON_INTEGER:
 		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
-		return option_set(def, number, err);
+		return set(def, number, err);
 	case JSON_REAL:
 		snprintf(number, sizeof(number), "%.17g", json_real_value(value));
-		return option_set(def, number, err);
+		return set(def, number, err);
 	case JSON_TRUE:
-		return option_set(def, "true", err);
+		return set(def, "true", err);
 	case JSON_FALSE:
-		return option_set(def, "false", err);
+		return set(def, "false", err);
 	case JSON_NULL:
 		return err_set(err, -EINVAL, "has no value; leave the key out for the default");
 	default:
@@ -39,10 +42,10 @@ static int set_json(const struct option_def *def, const json_t *value, struct er
 
 	option_clear(def);
 	if (def->type != OPTION_LIST || !json_is_array(value))
-		return set_scalar(def, value, err);
+		return set_scalar(def, value, option_set, err);
 	json_array_foreach(value, i, item)
 	{
-		int r = set_scalar(def, item, err);
+		int r = set_scalar(def, item, option_set_item, err);
 
 		if (r < 0)
 			return r;

@@ -228,16 +228,6 @@ static int connect_client(struct agent *agent, struct err *err)
 
 /* --- life --- */
 
-static int open_sink(struct agent *agent, struct err *err)
-{
-	const struct sink_file_options options = {
-		.dir = agent->settings->sink_file,
-		.max_bytes = (int64_t)agent->settings->sink_max_mb << 20,
-	};
-
-	return options.dir ? sink_file_new(&options, &agent->sink, err) : 0;
-}
-
 static int open_sampler(struct agent *agent, struct err *err)
 {
 	const struct sampler_options options = { .v1 = agent->mount.v1,
@@ -302,7 +292,7 @@ static int start(struct agent *agent, struct err *err)
 	int r = cgroup_mount_find(agent->settings->cgroup_root, &agent->mount, err);
 
 	if (r == 0)
-		r = open_sink(agent, err);
+		r = agent_sinks_open(agent, err);
 	if (r == 0)
 		r = scan(agent, err);
 	if (r == 0)
@@ -366,6 +356,7 @@ void agent_stop(struct agent *agent)
 	close_handle((uv_handle_t *)&agent->sweep);
 	if (agent->client)
 		control_client_close(agent->client, NULL, NULL);
+	agent_sinks_stop(agent);
 }
 
 void agent_free(struct agent *agent)
@@ -378,7 +369,7 @@ void agent_free(struct agent *agent)
 	sideband_free(agent->sideband);
 	collect_free(agent->collect);
 	symbolizer_free(agent->symbolizer);
-	sink_file_free(agent->sink);
+	agent_sinks_free(agent);
 	cgroups_free(agent->cgroups);
 	cgroup_mount_release(&agent->mount);
 	if (agent->want)

@@ -200,21 +200,6 @@ static void set_symbolizer(struct agent *agent)
 	set(agent, "rubato_agent_files", "Mapped files that are kept.", (double)stats.files);
 }
 
-static void set_sink(struct agent *agent)
-{
-	struct sink_file_stats stats;
-
-	if (!agent->sink)
-		return;
-	sink_file_stats(agent->sink, &stats);
-	count(agent, "rubato_agent_sink_file_failed_total", "Profiles that could not be written.",
-	      (double)stats.failed);
-	count(agent, "rubato_agent_sink_file_deleted_total", "Profiles deleted for want of room.",
-	      (double)stats.deleted);
-	set(agent, "rubato_agent_sink_file_bytes", "Bytes of all profiles kept.",
-	    (double)stats.bytes);
-}
-
 static void set_plan(struct agent *agent)
 {
 	size_t active = 0;
@@ -239,7 +224,7 @@ static void on_scrape(void *ctx)
 	set_sampler(agent);
 	set_stacks(agent);
 	set_symbolizer(agent);
-	set_sink(agent);
+	agent_sinks_metrics(agent);
 	set_plan(agent);
 }
 

@@ -5,7 +5,8 @@
 /* What the files of the agent share; nobody else includes this.
  *
  * agent.c	   life: start, events, stop	   agent_apply.c    plan -> rows, and who changed
- * agent_window.c  swap, drain, profiles, sink	   agent_metrics.c  what is read at scrape time
+ * agent_window.c  swap, drain, profiles	   agent_metrics.c  what is read at scrape time
+ * agent_sinks.c   where profiles go
  */
 
 #include "agent/control/control_client.h"
@@ -17,6 +18,7 @@
 #include "agent/kernel/sampler.h"
 #include "agent/kernel/sideband.h"
 #include "agent/sink/sink_file.h"
+#include "agent/sink/sink_push.h"
 #include "agent/symbolize/symbolize.h"
 #include "lib/core/limits.h"
 
@@ -24,6 +26,8 @@
 
 #define AGENT_WATCHES 64     /* namespaces whose first sample at a new rate is awaited */
 #define AGENT_CHANGES_MAX 16 /* namespaces named in the log of one apply */
+
+struct push_labeler;
 
 struct watch {
 	char ns[LIMIT_NAME_BYTES + 1];
@@ -53,8 +57,10 @@ struct agent {
 	struct sampler *sampler;
 	struct collect *collect;
 	struct symbolizer *symbolizer;
-	struct sideband *sideband;     /* NULL = none */
-	struct sink_file *sink;	       /* NULL = none */
+	struct sideband *sideband;		 /* NULL = none */
+	struct sink_file *sink;			 /* NULL = none */
+	struct sink_push *push[PUSH_BACKEND_NR]; /* NULL = none */
+	struct push_labeler *labeler;
 	struct control_client *client; /* NULL = none */
 
 	struct ceiling ceiling;
@@ -116,6 +122,21 @@ void agent_window_finish(struct agent *agent);
 /* sampler_events.sample, collect_events.done */
 void agent_on_sample(void *agent, const struct sample *sample);
 void agent_on_done(void *agent, const struct collect_done *done, size_t nr);
+
+/* --- agent_sinks.c --- */
+
+must_check int agent_sinks_open(struct agent *agent, struct err *err);
+/* Let the last profiles go; sinks close their handles in their own time. */
+void agent_sinks_stop(struct agent *agent);
+void agent_sinks_free(struct agent *agent);
+
+/* Is there any? */
+bool agent_sinks_any(const struct agent *agent);
+/* Give a profile to each.  The error is of what is lost by ourselves: a backend's are the sink's own to tell. */
+must_check int agent_sinks_write(struct agent *agent, const struct profile *profile,
+				 const struct profile_meta *meta, struct err *err);
+
+void agent_sinks_metrics(struct agent *agent);
 
 /* --- agent_metrics.c --- */
 

@@ -202,20 +202,10 @@ static void check_wall(struct agent *agent)
 static int write_profile(struct agent *agent, const struct collect_done *done, struct err *err)
 {
 	struct profile_meta meta = done->meta;
-	cleanup(freep) uint8_t *data = NULL;
-	size_t len;
-	int r;
 
 	meta.start_ns = to_wall(agent, meta.start_ns);
 	meta.node = agent->client ? control_client_node(agent->client) : "";
-	r = symbolizer_encode(agent->symbolizer, done->profile, &meta, &data, &len, err);
-	if (r == 0)
-		r = sink_file_write(agent->sink, &meta, data, len, err);
-	if (r < 0)
-		return r;
-	metric_add(agent->count.profiles, 1);
-	metric_add(agent->count.profile_bytes, (double)len);
-	return 0;
+	return agent_sinks_write(agent, done->profile, &meta, err);
 }
 
 static void write_all(struct agent *agent, const struct collect_done *done, size_t nr)
@@ -240,7 +230,7 @@ void agent_on_done(void *ctx, const struct collect_done *done, size_t nr)
 	struct agent *agent = ctx;
 
 	check_wall(agent);
-	if (agent->sink)
+	if (agent_sinks_any(agent))
 		write_all(agent, done, nr);
 	symbolizer_tick(agent->symbolizer);
 	if (!agent->stopping)

@@ -272,7 +272,8 @@ int pprof_encode(const struct profile *profile, const struct pprof_names *names,
 		return r;
 	encoder.location_id = xcalloc(profile->frame_nr, sizeof(uint32_t));
 	encoder.mapping_id = xcalloc(names->mapping_nr, sizeof(uint32_t));
-	add_labels(&encoder, meta);
+	if (!meta->bare)
+		add_labels(&encoder, meta);
 	put_header(&encoder, meta);
 	put_main_mapping(&encoder);
 	put_rows(&encoder);

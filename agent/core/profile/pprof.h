@@ -6,7 +6,7 @@
  *
  * One value, cpu/nanoseconds; period 1e9 / rate; the sum of all values is exactly profile->cpu_ns.  At most
  * PPROF_SAMPLES samples: the smallest are folded into "[other]".  The labels of the container stand on
- * each sample, where a reader's tag filter finds them, and as comments "KEY=VALUE".
+ * each sample, where a reader's tag filter finds them, and as comments "KEY=VALUE"; a bare one has none.
  */
 
 #include "agent/core/profile/profile.h"

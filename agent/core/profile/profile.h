@@ -10,8 +10,8 @@
  * Who calls what (agent/core/profile/collect.c):
  *	process_seen event	symbolizer_process_seen()	agent/symbolize/symbolize.h
  *	sample			symbolizer_add(), into profile_new() of its (container, rate)
- *	end of the window	symbolizer_resolve() over all profiles, then symbolizer_encode() and
- *				sink_file_write() (agent/sink/sink_file.h) and profile_free() for each,
+ *	end of the window	symbolizer_resolve() over all profiles, then symbolizer_encode() for
+ *				the sinks (agent/sink/) and profile_free() for each,
  *				then symbolizer_tick() once
  *
  * Bounds: PROFILE_ROWS stacks and PROFILE_FRAMES frames; what comes after that is added to one row
@@ -63,6 +63,7 @@ struct profile_meta {
 	uint32_t rate_hz;    /* > 0 */
 	int64_t start_ns;    /* CLOCK_REALTIME when the window began */
 	int64_t duration_ns; /* its real length */
+	bool bare;	     /* the pprof bears no labels: the request that it goes in does */
 };
 
 /* A distinct stack. */

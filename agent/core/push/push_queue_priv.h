@@ -2,7 +2,8 @@
 #ifndef AGENT_CORE_PUSH_PUSH_QUEUE_PRIV_H
 #define AGENT_CORE_PUSH_PUSH_QUEUE_PRIV_H
 
-/* The lanes and tenants of a queue; push_queue.c has what is wanted of them, push_lane.c what they are. */
+/* The lanes and tenants of a queue: push_lane.c has what they are, push_queue.c how profiles come and go, and
+ * push_settle.c what comes of a request. */
 
 #include "agent/core/push/push_queue.h"
 #include "lib/core/backoff.h"
@@ -48,6 +49,13 @@ struct push_queue {
 	size_t batch_bytes; /* as much as the backend takes */
 	uint32_t requests;
 };
+
+/* The entry, which is in no list any more, is gone. */
+void push_queue_end(struct push_queue *queue, struct push_entry *entry, enum push_gone why);
+/* Its bytes in memory go. */
+void push_queue_unload(struct push_queue *queue, struct push_entry *entry);
+/* Keep to what memory and the spool may hold. */
+void push_queue_enforce(struct push_queue *queue);
 
 /* Found, or made. */
 struct push_lane *push_lane_of(struct push_queue *queue, const char *ns);
