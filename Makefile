@@ -16,7 +16,7 @@ DEPS	:= build-essential pkg-config clang $(CLANG_RT) clang-format clang-tidy bpf
 	libwebsockets-evlib-uv libuv1-dev libssl-dev libcurl4-openssl-dev openssl libprotobuf-c-dev protobuf-c-compiler \
 	protobuf-compiler libiberty-dev libcmocka-dev valgrind faketime libcap2-bin \
 	curl python3 python3-yaml golang-go mmdebstrap iproute2
-# What `make images` and `make cluster-up` need besides.
+# What `make images` and `make e2e-cluster` need besides.
 CLUSTER_DEPS := mmdebstrap buildah containerd runc containernetworking-plugins iptables conntrack
 
 PKGS	:= libcurl jansson yaml-0.1 libwebsockets libuv libbpf openssl libprotobuf-c zlib
@@ -135,6 +135,8 @@ e2e-newcomer: all tools
 	$(Q)B=$(B) python3 -B e2e/newcomer.py
 e2e-images: images
 	$(Q)B=$(B) PYTHONPATH=images python3 -B e2e/images.py $(E2E)
+e2e-cluster: all tools images
+	$(Q)B=$(B) python3 -B e2e/cluster.py $(E2E)
 cluster-up: all tools
 	$(Q)B=$(B) python3 -B e2e/cluster_up.py up
 cluster-down:
@@ -193,6 +195,7 @@ help:
 ## make e2e-newcomer  the README's commands as printed, in a bare Debian 12 (root; some minutes)
 ## make images     build/images/: OCI images of both daemons, made in a Debian 13 of their own (root)
 ## make e2e-images what is in them, and both started from them; E2E=--again builds them again on a bare Debian 13, with make check
+## make e2e-cluster  the chart on a real cluster of one node that comes up and goes down again (root); E2E=NAME runs one
 ## make cluster-up, make cluster-down  such a cluster to try things in: build/cluster/kubectl
 ## make e2e-kernels  the agent on the kernels of Debian 12 and 13, in qemu (no root; some minutes)
 ## make bench      the figures of docs/performance.md; BENCH=NAME runs one
@@ -202,6 +205,6 @@ help:
 ## make format     reformat the sources
 ## make install    into $(DESTDIR)$(PREFIX)/bin
 ## make clean      remove what was built
-.PHONY: all tools images e2e-images cluster-up cluster-down deps-cluster check fuzz lint lint-format lint-headers format deps test demo e2e e2e-newcomer e2e-kernels bench bench-scale install clean help
+.PHONY: all tools images e2e-images e2e-cluster cluster-up cluster-down deps-cluster check fuzz lint lint-format lint-headers format deps test demo e2e e2e-newcomer e2e-kernels bench bench-scale install clean help
 .SECONDARY:
 -include $(shell find $(B) $(B)-fuzz -name '*.d' 2>/dev/null)

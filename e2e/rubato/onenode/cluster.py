@@ -143,7 +143,8 @@ class Cluster:
 
     def load_oci(self, archive, image):
         """Of an OCI archive, under the name by which pods ask for it."""
-        name = image if "." in image.split("/")[0] or ":" in image.split("/")[0] and "/" in image else f"docker.io/library/{image}"
+        registry, _, rest = image.rpartition("/")
+        name = image if registry else f"docker.io/library/{rest}"
         said = self.ctr("images", "import", archive)
         there = said.split()[1]
         if there != name:
@@ -158,16 +159,17 @@ class Cluster:
 
     def begin_kubectl(self, *argv):
         """The process."""
-        return subprocess.Popen([self.server.binary["kubectl"], *argv], stdout=subprocess.DEVNULL, env=self._env(None))
+        return subprocess.Popen([self.server.binary["kubectl"], *argv], stdout=subprocess.DEVNULL, env=self.environment())
 
-    def _env(self, kubeconfig):
+    def environment(self, kubeconfig=None):
+        """Of kubectl and helm."""
         home = self.path("helm-home")
         return os.environ | {"KUBECONFIG": kubeconfig or self.server.kubeconfig, "HELM_CACHE_HOME": home,
                              "HELM_CONFIG_HOME": home, "HELM_DATA_HOME": home}
 
     def _client(self, name, kubeconfig, argv, stdin):
         done = subprocess.run([self.server.binary[name], *argv], input=stdin, capture_output=True, text=True,
-                              env=self._env(kubeconfig), timeout=300, check=False)
+                              env=self.environment(kubeconfig), timeout=300, check=False)
         if done.returncode:
             raise RuntimeError(f"{name} {' '.join(argv[:6])}: {(done.stderr or done.stdout).strip()}")
         return done.stdout

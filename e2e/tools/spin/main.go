@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A Go service of the cluster's tests: three quarters of its time it prices, one quarter it looks up.
+// A Go service of the cluster's tests: it prices for three quarters of its time, and looks rates up in the rest.
 package main
 
 import (
