@@ -138,6 +138,11 @@ def start_both(checks):
     checks.check("both end with status 0", (agent.stop(), controller.stop()) == (0, 0))
 
 
+def _what_failed(said):
+    lines = said.strip().splitlines()
+    return [line for line in lines if "FAILED" in line or "rror" in line][-12:] or lines[-5:]
+
+
 def build_again(checks):
     began = time.monotonic()
     print("making a bare Debian 13 ...", flush=True)
@@ -148,7 +153,7 @@ def build_again(checks):
     counted = re.findall(r"^\d+ passed, \d+ failed.*$", said, re.M)
     good = status == 0 and counted and " 0 failed" in counted[-1]
     if checks.check("bare Debian 13: make deps, make, make check", good,
-                    f"{counted[-1] if counted else ''}, {time.monotonic() - began:.0f} s{'' if good else ': ' + ' | '.join(said.strip().splitlines()[-5:])}"):
+                    f"{counted[-1] if counted else ''}, {time.monotonic() - began:.0f} s{'' if good else ': ' + ' | '.join(_what_failed(said))}"):
         with open(f"{images.OUT}/digests.json", encoding="ascii") as file:
             first = json.load(file)
         second = images.pack(machine, scope.temp_dir("rubato-again-"))

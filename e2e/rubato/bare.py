@@ -15,8 +15,9 @@ from .daemons import REPO
 
 DEBIAN_12, DEBIAN_13 = "bookworm", "trixie"
 TREE = "/srv/rubato"  # where the checkout lies in it
-# The shell of a block stays in a mount namespace of its own, and the mounts go with it.
+# The shell of a block stays in a mount namespace of its own, and the mounts go with it.  Its root is a mount, as a machine's is.
 _ENTER = """
+mount --bind "$ROOT" "$ROOT"
 mount -t proc proc "$ROOT/proc"
 mount --rbind /sys "$ROOT/sys"
 mount --rbind /dev "$ROOT/dev"

@@ -66,11 +66,21 @@ class Stage:
         for component, image in self.images_wanted().items():
             self.cluster.load_oci(os.path.join(directory, f"rubato-{component}.tar"), image)
 
+    def _wait_for_agents(self):
+        # helm does not wait for a DaemonSet of which a tenth may be unavailable: one pod is less than that.
+        self.kubectl("-n", SYSTEM, "rollout", "status", "daemonset/rubato-agent", "--timeout=60s")
+
     def install(self, *values):
-        return self.helm("install", RELEASE, CHART, "--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", "90s", *values)
+        self.helm("install", RELEASE, CHART, "--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", "90s", *values)
+        self._wait_for_agents()
 
     def upgrade(self, *values):
-        return self.helm("upgrade", RELEASE, CHART, "--namespace", SYSTEM, "--wait", "--timeout", "90s", *values)
+        self.helm("upgrade", RELEASE, CHART, "--namespace", SYSTEM, "--wait", "--timeout", "90s", *values)
+        self._wait_for_agents()
+
+    def rollback(self):
+        self.helm("rollback", RELEASE, "--namespace", SYSTEM, "--wait", "--timeout", "90s")
+        self._wait_for_agents()
 
     def start_workloads(self):
         self.server.apply(*(namespace(name) for name in ("payments", "search")))
