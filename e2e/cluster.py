@@ -22,7 +22,7 @@ from rubato.onenode.left import Before
 from rubato.onenode.space import Missing
 from rubato.onenode.stage import Stage
 
-MODULES = ["standing", "raising", "changing"]
+MODULES = ["standing", "raising", "changing", "rights"]
 IMAGES = os.path.join(BUILD, "images")
 
 
@@ -52,8 +52,8 @@ def run_case(case, stage, total):
     return not checks.failed
 
 
-def run_cases(stage, names, total):
-    for module in (importlib.import_module(f"cluster_cases.{name}") for name in MODULES):
+def run_cases(stage, modules, names, total):
+    for module in modules:
         short = module.__name__.rsplit(".", 1)[1]
         for case in module.CASES:
             always = case.__name__ == "helm_install"  # the others need it
@@ -70,6 +70,7 @@ def taken_down(before, checks):
 
 def main(names):
     total, began = Checks(), time.monotonic()
+    modules = [importlib.import_module(f"cluster_cases.{name}") for name in MODULES]
     scope.install()
     cluster = Cluster(os.path.join(BUILD, "cluster"))
     before = Before(cluster.home)
@@ -81,7 +82,7 @@ def main(names):
         scope.on_exit(cluster.down)
         stage = set_up(cluster)
         stage.figures = Figures("cluster", shared=bool(names))
-        run_cases(stage, names, total)
+        run_cases(stage, modules, names, total)
         if stage.figures.figures:
             stage.figures.print()
             print(f"written to {stage.figures.write()}")

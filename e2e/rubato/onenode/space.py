@@ -50,10 +50,11 @@ def sysctls():
 
 
 def _started(pid):
-    """When a process began, in ticks since boot, or None: a pid alone may be another's by now."""
+    """When a process that lives began, in ticks since boot, or None: a pid alone may be another's by now."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rsplit(")", 1)[1].split()[19]
+            fields = file.read().rsplit(")", 1)[1].split()
+        return fields[19] if fields[0] != "Z" else None
     except (OSError, IndexError):
         return None
 
