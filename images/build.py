@@ -6,6 +6,7 @@ Built from this checkout in a fresh Debian 13; packed by buildah, without a daem
 the same Debian packages give the same digests.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -16,7 +17,7 @@ import time
 
 from bom import Bill, Packages
 from rubato import scope
-from rubato.bare import DEBIAN_13, BareDebian, Missing, TREE
+from rubato.bare import DEBIAN_13, BareDebian, Missing, sources
 from rubato.daemons import BUILD, REPO
 
 OUT = os.path.join(BUILD, "images")
@@ -113,13 +114,28 @@ def pack(machine, directory):
             with open(os.path.join(directory, f"{name}.{kind}.json"), "w", encoding="utf-8") as file:
                 json.dump(document, file, indent=1)
                 file.write("\n")
-        kept = os.path.join(directory, name)
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(tree, kept, symlinks=True)
+        shutil.copytree(tree, os.path.join(directory, name), symlinks=True)
     with open(os.path.join(directory, "digests.json"), "w", encoding="ascii") as file:
         json.dump(digests, file, indent=1)
         file.write("\n")
     return digests
+
+
+def _stamp():
+    """What an image depends on but for Debian's packages."""
+    digest = hashlib.sha256(f"{epoch()} {_git('rev-parse', 'HEAD')}".encode())
+    for name in sorted(sources()):
+        with open(os.path.join(REPO, name), "rb") as file:
+            digest.update(name.encode() + b"\0" + file.read())
+    return digest.hexdigest()
+
+
+def _is_built(stamp):
+    try:
+        with open(os.path.join(OUT, "stamp"), encoding="ascii") as file:
+            return file.read() == stamp
+    except OSError:
+        return False
 
 
 def _megabytes(path):
@@ -131,10 +147,17 @@ def main():
     scope.install()
     if not shutil.which("buildah"):
         sys.exit("make images: it needs buildah; try: make deps")
+    stamp = _stamp()
+    if _is_built(stamp):
+        print(f"{OUT} is of this checkout already; make clean, for Debian's newest packages")
+        return
+    shutil.rmtree(OUT, ignore_errors=True)
     try:
         digests = pack(build(), OUT)
     except (Missing, RuntimeError) as why:
         sys.exit(f"make images: {why}")
+    with open(os.path.join(OUT, "stamp"), "w", encoding="ascii") as file:
+        file.write(stamp)
     for name, digest in digests.items():
         print(f"{OUT}/{name}.tar  {digest}  {_megabytes(os.path.join(OUT, name)):.1f} MB of files, "
               f"{os.path.getsize(os.path.join(OUT, f'{name}.tar')) / 1e6:.1f} MB packed")

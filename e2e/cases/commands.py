@@ -63,7 +63,7 @@ async def the_readmes_commands_for_a_cluster(checks):
                       for argument in rig.agent.argv]
     rig.pod("payments", "settlement")
     rig.agent.spawn()
-    commands = shell_blocks("README.md", "Use it with a cluster")[0]
+    commands = shell_blocks("README.md", "Use it with a cluster")[1]  # the first needs nodes: e2e/cluster_cases/newcomer.py
     session = shell_session("docs/cluster.md", "What one sees")
     status, said = await asyncio.to_thread(_shell, "\n".join([commands, *session]), home, env)
     checks.check(sentence, status == 0, f"exit status {status}; {' | '.join(said.strip().splitlines()[-4:])}")

@@ -29,7 +29,7 @@ class Missing(Exception):
     """Says why there can be none."""
 
 
-def _sources():
+def sources():
     """The files of the checkout that git knows or would take; without git, all but what is built."""
     found = subprocess.run(["git", "-C", REPO, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
                            capture_output=True, text=True, check=False)
@@ -72,7 +72,7 @@ class BareDebian:
         os.chmod(self.root, 0o755)
         with open(self.path("/etc/hosts"), "w", encoding="ascii") as hosts:  # that is left to the installer
             hosts.write("127.0.0.1 localhost\n::1 localhost\n")
-        for name in _sources():
+        for name in sources():
             there = self.path(f"{TREE}/{name}")
             os.makedirs(os.path.dirname(there), exist_ok=True)
             shutil.copy2(os.path.join(REPO, name), there, follow_symlinks=False)
