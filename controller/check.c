@@ -85,6 +85,14 @@ static void print_shortened(const struct check *check, const struct object *obje
 		fprintf(out, "ends after %s on nodes that %s selects; ", text, limits.some.by);
 }
 
+static void print_lost(const struct policy_summary *summary, FILE *out)
+{
+	fprintf(out, "left out of pod %s:", summary->lost_pod);
+	for (size_t i = 0; i < POD_LOST_NR; i++)
+		if (summary->lost & 1U << i)
+			fprintf(out, " %s", pod_lost_name((enum pod_lost)i));
+}
+
 static void print_note(const struct policy_summary *summary, FILE *out)
 {
 	if (!summary->pods)
@@ -95,6 +103,8 @@ static void print_note(const struct policy_summary *summary, FILE *out)
 		fprintf(out, "clamped by %s", summary->clamped_by);
 	else if (summary->rate_hz == 0 && *summary->cpu_off_by)
 		fprintf(out, "nothing is sampled: %s leaves out cpu", summary->cpu_off_by);
+	else if (summary->lost)
+		print_lost(summary, out);
 	fprintf(out, "\n");
 }
 

@@ -238,6 +238,31 @@ static void count_agents(void *ctx)
 			   (double)nr[i]);
 }
 
+static void set_left_out(struct reconcile *reconcile, const char *reason, size_t nr)
+{
+	metric_set(metrics_gauge(reconcile->metrics, "rubato_controller_pods_left_out",
+				 "Running pods of which something is in no plan, by what.",
+				 METRIC_LABELS("reason", reason)),
+		   (double)nr);
+}
+
+static void count_left_out(void *ctx)
+{
+	struct reconcile *reconcile = ctx;
+	struct left_out left_out;
+
+	compiler_left_out(reconcile->compiler, &left_out);
+	for (size_t i = 0; i < POD_LOST_NR; i++)
+		set_left_out(reconcile, pod_lost_name((enum pod_lost)i), left_out.lost[i]);
+	set_left_out(reconcile, "room", left_out.no_room);
+}
+
+static void on_scrape(void *ctx)
+{
+	count_agents(ctx);
+	count_left_out(ctx);
+}
+
 static void make_metrics(struct reconcile *reconcile, struct metrics *m)
 {
 	static const double seconds[] = { .001, .0025, .005, .01, .025, .05, .1,
@@ -270,7 +295,7 @@ static void make_metrics(struct reconcile *reconcile, struct metrics *m)
 							"Boosts that are over, by how they ended.",
 							METRIC_LABELS("outcome", outcome[i]));
 	if (m)
-		metrics_on_scrape(m, count_agents, reconcile);
+		metrics_on_scrape(m, on_scrape, reconcile);
 }
 
 struct reconcile *reconcile_new(struct uv_loop_s *loop, const struct compile_options *options,

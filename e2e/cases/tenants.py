@@ -20,8 +20,9 @@ def policy(namespace, name, **spec):
     return {"apiVersion": API, "kind": "ProfilingPolicy", "metadata": {"name": name, "namespace": namespace}, "spec": spec}
 
 
-def pod(name, annotations=None, env=None):
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "mallory", "annotations": annotations or {}},
+def pod(name, annotations=None, env=None, namespace="mallory", labels=None):
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {
+        "name": name, "namespace": namespace, "annotations": annotations or {}, "labels": labels or {}},
             "spec": {"nodeName": NODE, "automountServiceAccountToken": False, "containers": [
                 {"name": "app", "image": "e2e/nothing", "env": [{"name": "E", "value": env}] if env else []}]}}
 
@@ -49,10 +50,18 @@ class Town(Cluster):
         if code != 200:
             raise RuntimeError(f"policy {name}: {said}")
 
-    def accepted(self, namespace, name):
+    def status(self, namespace, name):
         found = self.get(f"/apis/{API}/namespaces/{namespace}/profilingpolicies/{name}") or {}
-        conditions = (found.get("status") or {}).get("conditions") or []
-        return next((c for c in conditions if c["type"] == "Accepted"), {})
+        return found.get("status") or {}
+
+    def condition(self, namespace, name, kind):
+        return next((c for c in self.status(namespace, name).get("conditions") or [] if c["type"] == kind), {})
+
+    def accepted(self, namespace, name):
+        return self.condition(namespace, name, "Accepted")
+
+    def left_out(self, reason):
+        return self.controller.metrics().get(f'rubato_controller_pods_left_out{{reason="{reason}"}}')
 
     def until_accepted(self, namespace, name, status="True", timeout_s=PATIENCE_S):
         return bool(wait_until(lambda: self.accepted(namespace, name).get("status") == status, timeout_s, 0.1))
@@ -198,6 +207,37 @@ def check_flood(checks, town):
     town.server.stop()
 
 
+LABELS = {f"example.com/key-{i:04}-{'k' * 40}": "v" * 63 for i in range(4000)}  # 0.5 MB
+FULL, BEYOND = 33, 4  # 16 MiB have room for 33 such pods
+
+
+def check_labels(checks, town):
+    """A namespace's labels have a share; what a plan cannot say is counted."""
+    town.controller.start(30)
+    town.post(pod("named", {SERVICE: "n" * 254}))
+    for i in range(FULL + BEYOND):
+        town.post(pod(f"labelled-{i}", labels=LABELS))
+    town.post(pod("work", namespace="alice", labels={"app": "work"}))
+    for namespace in ("alice", "mallory"):
+        town.apply(policy(namespace, "some", sampleRateHz=40, selector={"matchLabels": {"app": "work"}}))
+    town.apply(policy("mallory", "all", sampleRateHz=40))
+    said = lambda: town.condition("mallory", "some", "Programmed")
+    told = wait_until(lambda: said().get("reason") == "LeftOut", PATIENCE_S, 0.2)
+    checks.check("labels beyond the share: a policy that selects says LeftOut, and why",
+                 told and "more labels than are kept" in said()["message"], str(said()))
+    checks.check("the pods are counted", town.left_out("labels") == BEYOND, str(town.left_out("labels")))
+    checks.check("so is one whose service name no plan can say", town.left_out("service_name") == 1, str(town.left_out("service_name")))
+    checks.check("another tenant's policy knows its pod", wait_until(
+        lambda: town.status("alice", "some").get("targets") == {"pods": 1, "nodes": 1}, PATIENCE_S, 0.2), str(town.status("alice", "some")))
+    other = town.condition("mallory", "all", "Programmed")
+    checks.check("a policy that selects all is not concerned", other.get("reason") == "Disconnected", str(other))
+    town.server.kubectl("-n", "mallory", "delete", "pod", "--all", "--grace-period=0", "--force", "--wait=false")
+    checks.check("when they are gone nothing is left out", wait_until(
+        lambda: said().get("reason") == "NoTargets" and town.left_out("labels") == 0, PATIENCE_S, 0.2), str(said()))
+    checks.check("the controller ends well", town.controller.stop() == 0, town.controller.last_lines(2))
+    town.server.stop()
+
+
 def run(checks, what, name, *server_extra):
     try:
         town = Town(name, *server_extra)
@@ -224,4 +264,14 @@ async def a_flood_of_policies_delays_nobody_else(checks):
     check_flood(checks, town)
 
 
-CASES = [objects_that_cannot_be_read_are_set_aside_alone, and_so_they_are_in_pages, a_flood_of_policies_delays_nobody_else]
+async def labels_beyond_a_share_are_told(checks):
+    try:
+        town = Town("tenants-labels")
+    except tools.Missing as why:
+        checks.skip("labels beyond a share", str(why))
+        return
+    check_labels(checks, town)
+
+
+CASES = [objects_that_cannot_be_read_are_set_aside_alone, and_so_they_are_in_pages, a_flood_of_policies_delays_nobody_else,
+         labels_beyond_a_share_are_told]

@@ -308,6 +308,23 @@ void compiler_summary(const struct compiler *compiler, const char *ns, const cha
 	const struct policy_summary *sum = row ? part_row_sum(row, policy) : NULL;
 
 	*ret_summary = sum ? *sum : (struct policy_summary){ 0 };
+	ret_summary->no_labels = row && row->no_labels;
+}
+
+void compiler_left_out(const struct compiler *compiler, struct left_out *ret)
+{
+	*ret = (struct left_out){ 0 };
+	for (size_t i = 0; i < compiler->node.nr; i++) {
+		const struct node *node = node_at(compiler, i);
+
+		for (size_t k = 0; k < node->part.nr; k++) {
+			const struct part *part = part_at(node, k);
+
+			for (size_t j = 0; j < POD_LOST_NR; j++)
+				ret->lost[j] += part->lost[j];
+			ret->no_room += part->left_out;
+		}
+	}
 }
 
 bool compiler_policy_node(const struct compiler *compiler, const char *ns, const char *policy,

@@ -66,7 +66,14 @@ void compiler_forget(struct compiler *compiler, const char *node);
 /* The plan last compiled for `node` is wanted of its agent, as the hub's `seq`-th. */
 void compiler_sent(struct compiler *compiler, const char *node, uint64_t seq);
 
-/* What came of one policy, over all nodes, as of the last compilation. */
+/* Running pods, over all nodes, of which something is in no plan: what cannot be said, and what had no room. */
+struct left_out {
+	size_t lost[POD_LOST_NR], no_room;
+};
+
+void compiler_left_out(const struct compiler *compiler, struct left_out *ret);
+
+/* What came of one policy, over all nodes, as of the last compilation.  Its texts are valid until the next one. */
 void compiler_summary(const struct compiler *compiler, const char *ns, const char *policy,
 		      struct policy_summary *ret_summary);
 

@@ -5,10 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "controller/core/object/cid.h"
+#include "controller/core/compile/compile_target.h"
 #include "lib/core/limits.h"
 #include "lib/core/plan/caps.h"
-#include "lib/core/plan/plan_check.h"
 #include "lib/core/sorted.h"
 #include "lib/core/text/encode.h"
 
@@ -196,8 +195,21 @@ static bool tally_container(struct maker *maker, size_t policy, const struct obj
 	return true;
 }
 
+/* What a policy that selects the pod is to tell of it. */
+static void tally_lost(const struct object *pod, unsigned lost, struct policy_summary *summary)
+{
+	unsigned told = lost & ~(1U << POD_LOST_POD | 1U << POD_LOST_LABELS);
+	const struct policy_summary more = {
+		.left_out = lost & 1U << POD_LOST_POD,
+		.lost = told,
+		.lost_pod = told ? pod->name : NULL,
+	};
+
+	summary_add(summary, &more);
+}
+
 static void tally_pod(struct maker *maker, const struct object *pod, size_t pod_class,
-		      const size_t *container_class)
+		      const size_t *container_class, unsigned lost)
 {
 	for (size_t i = 0; i < maker->policies.nr; i++) {
 		struct policy_summary *summary = &maker->summary[i];
@@ -208,13 +220,24 @@ static void tally_pod(struct maker *maker, const struct object *pod, size_t pod_
 				selected |=
 					tally_container(maker, i, pod, pod->pod.container[j].name,
 							container_class[j]);
-		if (selected)
+		if (selected) {
 			summary->pods++;
+			tally_lost(pod, lost, summary);
+		}
 		summary->nodes = summary->pods > 0;
 	}
 }
 
 /* Only those that select something are kept: a node has many namespaces, and a namespace may have many policies. */
+static void keep_tally(struct part *part, const char *policy, const struct policy_summary *summary)
+{
+	struct policy_tally *tally = &part->tally[part->tally_nr++];
+
+	*tally = (struct policy_tally){ .policy = xstrdup(policy), .summary = *summary };
+	if (summary->lost_pod)
+		tally->summary.lost_pod = tally->lost_pod = xstrdup(summary->lost_pod);
+}
+
 static void keep_tallies(const struct maker *maker)
 {
 	struct part *part = maker->part;
@@ -227,78 +250,39 @@ static void keep_tallies(const struct maker *maker)
 	part->tally = xcalloc(nr, sizeof(*part->tally));
 	for (size_t i = 0; i < maker->policies.nr; i++)
 		if (maker->summary[i].pods > 0)
-			part->tally[part->tally_nr++] =
-				(struct policy_tally){ xstrdup(maker->policies.object[i]->name),
-						       maker->summary[i] };
+			keep_tally(part, maker->policies.object[i]->name, &maker->summary[i]);
 }
 
-/* --- targets --- */
+/* --- pods --- */
 
-static void add_containers(struct maker *maker, struct plan_target *target,
-			   const struct object *pod, const size_t *container_class)
+/* Add the pod, as far as a plan can say it.  Returns what it cannot. */
+static unsigned add_target(struct maker *maker, const struct object *pod, size_t pod_class,
+			   const size_t *container_class)
 {
-	const struct plan *plan = &maker->part->plan;
+	struct plan *plan = &maker->part->plan;
+	unsigned lost;
 
-	for (size_t i = 0; i < pod->pod.container_nr; i++) {
-		const struct pod_container *container = &pod->pod.container[i];
-		const char *id = plan->cls[container_class[i]].id;
-
-		GROW(target->container, target->container_nr);
-		target->container[target->container_nr++] = (struct plan_container){
-			.name = xstrdup(container->name),
-			.cid = cid_text(container->cid),
-			.cgroup = container->cgroup ? xstrdup(container->cgroup) : NULL,
-			.class_id = strcmp(id, target->class_id) ? xstrdup(id) : NULL,
-		};
-	}
-}
-
-static void add_labels(const struct maker *maker, struct plan_target *target,
-		       const struct object *pod)
-{
-	for (size_t i = 0; maker->options && i < maker->options->label_nr; i++) {
-		const char *key = maker->options->label[i];
-		const char *value = labels_get(pod->labels, key);
-
-		struct plan_label label = { (char *)key, (char *)value };
-
-		if (!value || target->label_nr == LIMIT_PLAN_LABELS ||
-		    plan_label_check(&label, NULL) < 0)
-			continue;
-		GROW(target->label, target->label_nr);
-		target->label[target->label_nr++] =
-			(struct plan_label){ .key = xstrdup(key), .value = xstrdup(value) };
-	}
+	GROW(plan->target, plan->target_nr);
+	lost = target_make(&plan->target[plan->target_nr], pod, plan->cls, pod_class,
+			   container_class, maker->options);
+	plan->target_nr += !(lost & 1U << POD_LOST_POD);
+	return lost;
 }
 
 static void add_pod(struct maker *maker, const struct object *pod)
 {
-	struct plan *plan = &maker->part->plan;
 	size_t container_class[LIMIT_PLAN_CONTAINERS + 1];
 	size_t pod_class = get_class(maker, pod, NULL);
-	const char *service = pod->pod.service;
-	struct plan_target *target;
+	unsigned lost;
 
 	for (size_t i = 0; i < pod->pod.container_nr; i++)
 		container_class[i] = maker->by_container
 					     ? get_class(maker, pod, pod->pod.container[i].name)
 					     : pod_class;
-	tally_pod(maker, pod, pod_class, container_class);
-	GROW(plan->target, plan->target_nr);
-	target = &plan->target[plan->target_nr++];
-	*target = (struct plan_target){
-		.uid = xstrdup(pod->uid),
-		.ns = xstrdup(pod->ns),
-		.pod = xstrdup(pod->name),
-		.service = service && plan_name_valid(service) ? xstrdup(service) : NULL,
-		.class_id = xstrdup(plan->cls[pod_class].id),
-	};
-	add_containers(maker, target, pod, container_class);
-	add_labels(maker, target, pod);
-	if (plan_target_check(target, NULL) < 0) {
-		plan_target_release(target);
-		plan->target_nr--;
-	}
+	lost = add_target(maker, pod, pod_class, container_class);
+	for (size_t i = 0; i < POD_LOST_NR; i++)
+		maker->part->lost[i] += lost >> i & 1;
+	tally_pod(maker, pod, pod_class, container_class, lost);
 }
 
 /* --- the part --- */
@@ -383,7 +367,9 @@ size_t tally_place(const struct policy_tally *tally, size_t nr, const char *poli
 
 void tallies_free(struct policy_tally *tally, size_t nr)
 {
-	for (size_t i = 0; i < nr; i++)
+	for (size_t i = 0; i < nr; i++) {
 		free(tally[i].policy);
+		free(tally[i].lost_pod);
+	}
 	free(tally);
 }

@@ -16,6 +16,7 @@
 struct policy_tally {
 	char *policy;
 	struct policy_summary summary; /* of this part: nodes is 1 */
+	char *lost_pod;		       /* the summary's */
 };
 
 struct part {
@@ -26,6 +27,7 @@ struct part {
 	uint64_t seq;	     /* of the plan with which it last changed; 0 = none was sent yet */
 	int64_t next_end_ns; /* when the first of its boosts ends, or INT64_MAX */
 	struct plan plan;    /* each class, target and boost of it is one that an agent accepts */
+	uint32_t lost[POD_LOST_NR]; /* running pods that lack it */
 	size_t left_out; /* pods that the node's plan has no room for: they have the node's default */
 	bool without_boosts;	    /* the node's plan has no room for its boosts */
 	struct policy_tally *tally; /* the policies that select a running pod here, by name */

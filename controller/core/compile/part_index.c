@@ -86,6 +86,9 @@ const struct policy_summary *part_row_sum(struct part_row *row, const char *poli
 		tallies_free(row->tally, row->tally_nr);
 		row->tally = NULL;
 		row->tally_nr = 0;
+		row->no_labels = false;
+		for (size_t i = 0; i < row->nr; i++)
+			row->no_labels |= row->part[i]->lost[POD_LOST_LABELS] > 0;
 		for (size_t i = 0; i < row->nr; i++)
 			for (size_t k = 0; k < row->part[i]->tally_nr; k++)
 				add_tally(row, &row->part[i]->tally[k]);

@@ -15,7 +15,8 @@ struct part_row {
 	size_t nr;
 	struct policy_tally *tally; /* of all parts, by policy; as of the last part_row_sum() */
 	size_t tally_nr;
-	bool stale; /* a part has been made since */
+	bool no_labels; /* pods lack their labels; likewise */
+	bool stale;	/* a part has been made since */
 };
 
 /* All zeros = empty. */

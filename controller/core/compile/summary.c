@@ -15,6 +15,13 @@ static void keep_first(char *name, const char *other)
 		summary_set_name(name, other);
 }
 
+static void keep_lost(struct policy_summary *sum, const struct policy_summary *other)
+{
+	sum->lost |= other->lost;
+	if (other->lost_pod && (!sum->lost_pod || strcmp(other->lost_pod, sum->lost_pod) < 0))
+		sum->lost_pod = other->lost_pod;
+}
+
 static void keep_clamp(struct policy_summary *sum, const struct policy_summary *other)
 {
 	bool rate = other->rate_to_hz < other->rate_from_hz;
@@ -44,4 +51,5 @@ void summary_add(struct policy_summary *sum, const struct policy_summary *summar
 	keep_first(sum->winner, summary->winner);
 	keep_first(sum->cpu_off_by, summary->cpu_off_by);
 	keep_clamp(sum, summary);
+	keep_lost(sum, summary);
 }

@@ -15,7 +15,10 @@ struct policy_summary {
 	char winner[LIMIT_NAME_BYTES + 1]; /* who decided instead, first by name; "" = nobody */
 	/* Whose capabilities leave out `cpu` there, first by name; "" = nobody's */
 	char cpu_off_by[LIMIT_NAME_BYTES + 1];
-	bool left_out;			   /* a container it selects has no class of its own */
+	bool left_out;	/* a container it selects has no class of its own, or is in no plan */
+	bool no_labels; /* pods of its namespace lack their labels: POD_LOST_LABELS */
+	unsigned lost;	/* what else of pods it selects is left out: bits 1 << enum pod_lost */
+	const char *lost_pod;		   /* the first of those, by name; borrowed; NULL = none */
 	bool clamped;			   /* something it decided was clamped */
 	uint32_t rate_from_hz, rate_to_hz; /* equal = rate not clamped */
 	uint32_t caps_lost;		   /* capability bits taken away */

@@ -151,7 +151,9 @@ static int read_meta(struct object *object, const json_t *json, struct err *err)
 	if (object->generation <= 0 && is_ours(&kinds[object->kind]))
 		object->generation = derived_generation(json_object_get(json, "spec"));
 	object->deleting = json_is_string(json_object_get(meta, "deletionTimestamp"));
-	object->labels = labels_pack(json_object_get(meta, "labels"));
+	/* Nobody selects policies. */
+	if (!is_ours(&kinds[object->kind]))
+		object->labels = labels_pack(json_object_get(meta, "labels"));
 	return 0;
 }
 

@@ -11,6 +11,19 @@
 #include "lib/core/plan/plan_check.h"
 #include "lib/core/text/json.h"
 
+const char *pod_lost_name(enum pod_lost lost)
+{
+	static const char *const name[POD_LOST_NR] = {
+		[POD_LOST_SERVICE] = "service_name",
+		[POD_LOST_CONTAINERS] = "containers",
+		[POD_LOST_LABELS] = "labels",
+		[POD_LOST_LABEL] = "label",
+		[POD_LOST_POD] = "pod",
+	};
+
+	return name[lost];
+}
+
 static const char *get_string(const json_t *object, const char *name)
 {
 	const char *text = json_string_value(json_object_get(object, name));
@@ -36,10 +49,12 @@ static void read_names(struct pod *pod, const json_t *spec, const char *list)
 	{
 		const char *name = get_string(item, "name");
 
-		if (pod->container_nr == LIMIT_PLAN_CONTAINERS)
-			return;
 		if (!name_valid(name, 63, true) || find_container(pod, name))
 			continue;
+		if (pod->container_nr == LIMIT_PLAN_CONTAINERS) {
+			pod->lost |= 1U << POD_LOST_CONTAINERS;
+			return;
+		}
 		GROW(pod->container, pod->container_nr);
 		pod->container[pod->container_nr++] =
 			(struct pod_container){ .name = xstrdup(name) };
@@ -129,6 +144,8 @@ static void read_service(struct pod *pod, const json_t *annotations)
 
 		if (name && plan_name_valid(name))
 			pod->service = xstrdup(name);
+		else if (name)
+			pod->lost |= 1U << POD_LOST_SERVICE;
 	}
 }
 

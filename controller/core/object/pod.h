@@ -20,12 +20,26 @@ struct pod_container {
 	char *cgroup; /* path from the cgroup root; NULL = the agent finds it by cid */
 };
 
+/* What of a pod no plan can say. */
+enum pod_lost {
+	POD_LOST_SERVICE,    /* the name in its annotation: too long, or with control characters */
+	POD_LOST_CONTAINERS, /* those beyond LIMIT_PLAN_CONTAINERS */
+	POD_LOST_LABELS,     /* all: beyond the share of its namespace (store.h) */
+	POD_LOST_LABEL,	     /* one that its profiles were to bear; seen by the compiler */
+	POD_LOST_POD,	     /* the pod: no agent would take it; likewise */
+	POD_LOST_NR
+};
+
+/* As a metric's label: "service_name", ... */
+const char *pod_lost_name(enum pod_lost lost);
+
 struct pod {
 	char *node;			 /* NULL = not scheduled */
 	char *service;			 /* from an annotation; NULL = none */
 	struct pod_container *container; /* sorted by name; init and ephemeral ones too */
 	size_t container_nr;
-	bool done; /* Succeeded or Failed: runs no more */
+	bool done;     /* Succeeded or Failed: runs no more */
+	unsigned lost; /* bits 1 << enum pod_lost */
 };
 
 /* Lenient but for names that would become parts of paths.  `json` is the whole object; `cgroups`: the annotations that

@@ -12,6 +12,10 @@
 #include "lib/core/text/utf8.h"
 
 #define MESSAGE_MAX 512
+#define CONFIRMED "Every agent concerned has confirmed."
+#define NO_LABELS                                                                                  \
+	"The pods of its namespace have more labels than are kept (16 MiB): some are taken for "   \
+	"pods without any."
 #define REFUSAL_MAX 1024 /* what the CRDs let a message have */
 
 /* The agents have the last word. */
@@ -35,6 +39,12 @@ enum phase {
 	PHASE_RUNNING,
 };
 
+/* What it would select is not known. */
+static bool lacks_labels(const struct status_input *input)
+{
+	return input->summary->no_labels && selector_narrows(&input->object->policy.selector);
+}
+
 static enum phase phase_of(const struct status_input *input)
 {
 	const struct object *object = input->object;
@@ -50,7 +60,7 @@ static enum phase phase_of(const struct status_input *input)
 	if (policy_is_boost(&object->policy) &&
 	    (!clock_is_of(clock, object->generation) || !clock->durable))
 		return PHASE_NOT_STORED;
-	return input->summary->pods ? PHASE_RUNNING : PHASE_NO_TARGETS;
+	return input->summary->pods || lacks_labels(input) ? PHASE_RUNNING : PHASE_NO_TARGETS;
 }
 
 static struct verdict phase_verdict(enum phase phase)
@@ -69,6 +79,13 @@ static struct verdict phase_verdict(enum phase phase)
 	return verdict[phase];
 }
 
+static size_t add_text(char *message, size_t len, const char *separator, const char *text)
+{
+	int more = snprintf(message + len, MESSAGE_MAX - len, "%s%s", len ? separator : "", text);
+
+	return MIN(len + (size_t)more, (size_t)MESSAGE_MAX - 1);
+}
+
 /* `sentence`, and why nothing is sampled if that is so. */
 static const char *tell_silence(const struct status_input *input, const char *sentence,
 				char message[MESSAGE_MAX])
@@ -78,6 +95,40 @@ static const char *tell_silence(const struct status_input *input, const char *se
 	snprintf(message, MESSAGE_MAX, "%s Nothing is sampled: %.63s leaves out cpu.", sentence,
 		 input->summary->cpu_off_by);
 	return message;
+}
+
+/* `sentence`, and what of the pods is left out if anything is. */
+static const char *tell_lost(const struct status_input *input, const char *sentence,
+			     char message[MESSAGE_MAX])
+{
+	static const char *const what[POD_LOST_NR] = {
+		[POD_LOST_SERVICE] = "the service name (1 to 253 bytes, no control characters)",
+		[POD_LOST_CONTAINERS] = "containers beyond the 64th",
+		[POD_LOST_LABEL] = "labels of profiles (at most 253 bytes, no control characters)",
+	};
+	const struct policy_summary *summary = input->summary;
+	char of[LIMIT_NAME_BYTES + 32];
+	size_t len;
+
+	if (!summary->lost || !summary->lost_pod)
+		return sentence;
+	len = add_text(message, 0, "", sentence);
+	snprintf(of, sizeof(of), "Left out of pod %.*s: ", LIMIT_NAME_BYTES, summary->lost_pod);
+	len = add_text(message, len, " ", of);
+	for (size_t i = 0, nr = 0; i < POD_LOST_NR; i++)
+		if (what[i] && summary->lost & 1U << i)
+			len = add_text(message, len, nr++ ? ", " : "", what[i]);
+	add_text(message, len, "", ".");
+	return message;
+}
+
+/* Silence says more than what is left out. */
+static const char *tell_rest(const struct status_input *input, const char *sentence,
+			     char message[MESSAGE_MAX])
+{
+	const char *told = tell_silence(input, sentence, message);
+
+	return told == sentence ? tell_lost(input, sentence, message) : told;
 }
 
 static struct verdict programmed(const struct status_input *input, enum phase phase,
@@ -99,6 +150,8 @@ static struct verdict programmed(const struct status_input *input, enum phase ph
 			 agents->left_out_node);
 		return (struct verdict){ false, "LeftOut", message };
 	}
+	if (lacks_labels(input))
+		return (struct verdict){ false, "LeftOut", NO_LABELS };
 	if (agents->incomplete) {
 		snprintf(message, MESSAGE_MAX,
 			 "The agent on node %.253s has no room for all containers of this "
@@ -114,9 +167,7 @@ static struct verdict programmed(const struct status_input *input, enum phase ph
 	}
 	if (agents->pending || !agents->applied)
 		return (struct verdict){ false, "Pending", "Agents have yet to confirm." };
-	return (struct verdict){ true, "Confirmed",
-				 tell_silence(input, "Every agent concerned has confirmed.",
-					      message) };
+	return (struct verdict){ true, "Confirmed", tell_rest(input, CONFIRMED, message) };
 }
 
 static struct verdict ready(const struct verdict *programmed, enum phase phase)
@@ -126,13 +177,6 @@ static struct verdict ready(const struct verdict *programmed, enum phase phase)
 	/* Nothing is left to do: Current, in the words of kstatus. */
 	verdict.is |= phase == PHASE_EXPIRED || phase == PHASE_NO_TARGETS;
 	return verdict;
-}
-
-static size_t add_text(char *message, size_t len, const char *text)
-{
-	int more = snprintf(message + len, MESSAGE_MAX - len, "%s%s", len ? "; " : "", text);
-
-	return MIN(len + (size_t)more, (size_t)MESSAGE_MAX - 1);
 }
 
 /* Any of rate, capabilities and duration; all fit a message: names are bounded. */
@@ -146,22 +190,22 @@ static struct verdict clamped(const struct status_input *input, enum phase phase
 	if (phase == PHASE_RUNNING && summary->rate_to_hz < summary->rate_from_hz) {
 		snprintf(text, sizeof(text), "%u Hz lowered to %u Hz by %.63s",
 			 summary->rate_from_hz, summary->rate_to_hz, summary->clamped_by);
-		len = add_text(message, len, text);
+		len = add_text(message, len, "; ", text);
 	}
 	for (uint32_t cap = 1; phase == PHASE_RUNNING && cap && cap <= summary->caps_lost;
 	     cap <<= 1) {
 		if (!(cap & summary->caps_lost))
 			continue;
 		snprintf(text, sizeof(text), "%s is not allowed", capability_name(cap));
-		len = add_text(message, len, text);
+		len = add_text(message, len, "; ", text);
 	}
 	if (phase == PHASE_RUNNING && rate_in_force(input) < summary->rate_hz) {
 		snprintf(text, sizeof(text), "%u Hz lowered to %u Hz by the agent on node %.80s",
 			 summary->rate_hz, rate_in_force(input), input->agents->ceiling_node);
-		len = add_text(message, len, text);
+		len = add_text(message, len, "; ", text);
 	}
 	if (status_duration(input->object, input->clock, input->limits, text))
-		len = add_text(message, len, text);
+		len = add_text(message, len, "; ", text);
 	if (!len)
 		return (struct verdict){ false, "WithinLimits", "No limit lowers it." };
 	return (struct verdict){ true, "Limited", message };

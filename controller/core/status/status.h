@@ -15,7 +15,8 @@
  *			namespace.
  *			False Pending: some have not yet | Failed: one refused | Incomplete: one has no room for all containers | Disconnected: no agent there | NotStored: the
  *			boost's deadline is not stored yet | NoTargets: it selects no running pod | Expired: the boost is
- *			over | Deleting | TooMany | LeftOut: the plan of a node has no room for all of it
+ *			over | Deleting | TooMany | LeftOut: the plan of a node has no room for all of it, or pods lack their
+ *			labels
  *			Without targets it is False, so that `kubectl wait --for=condition=Programmed` does not call a typo in
  *			a selector done.
  *	Clamped		True Limited | False WithinLimits

@@ -6,6 +6,7 @@
 
 #include "controller/core/store/named.h"
 #include "controller/core/store/pod_pack.h"
+#include "lib/core/limits.h"
 
 struct ns {
 	struct named named;
@@ -14,6 +15,7 @@ struct ns {
 	struct boost_clock *clock; /* of the policies, in the same order */
 	struct share share;	   /* of them; made when it is asked for */
 	bool share_stale;
+	size_t label_bytes; /* of the pods, with what they share counted for each */
 };
 
 struct node {
@@ -139,9 +141,25 @@ static struct object *swap(struct object **slot, struct object *object)
 	return old;
 }
 
+/* A pod whose labels have no room in its namespace's share is kept without any. */
+static void share_labels(const struct store *store, struct object *pod)
+{
+	const struct ns *ns = ns_find(store, pod->ns);
+	const struct object *old = ns ? object_list_find(&ns->pods, pod->ns, pod->name) : NULL;
+	size_t others = ns ? ns->label_bytes - labels_size(old ? old->labels : NULL) : 0;
+
+	if (others + labels_size(pod->labels) <= LIMIT_NS_LABEL_BYTES)
+		return;
+	free(TAKE_PTR(pod->labels));
+	pod->pod.lost |= 1U << POD_LOST_LABELS;
+}
+
 static struct object *put_pod(struct store *store, struct object *object)
 {
-	struct object *old = object_list_put(&ns_get(store, object->ns)->pods, object);
+	struct ns *ns = ns_get(store, object->ns);
+	struct object *old = object_list_put(&ns->pods, object);
+
+	ns->label_bytes += labels_size(object->labels) - labels_size(old ? old->labels : NULL);
 
 	if (old && old->pod.node) {
 		object_list_take(&node_find(store, old->pod.node)->pods, old->ns, old->name);
@@ -191,6 +209,8 @@ static struct object *take_pod(struct store *store, const char *ns, const char *
 	struct ns *entry = ns_find(store, ns);
 	struct object *old = entry ? object_list_take(&entry->pods, ns, name) : NULL;
 
+	if (old)
+		entry->label_bytes -= labels_size(old->labels);
 	if (old && old->pod.node) {
 		object_list_take(&node_find(store, old->pod.node)->pods, ns, name);
 		node_drop_if_empty(store, old->pod.node);
@@ -238,8 +258,10 @@ struct touch store_apply(struct store *store, struct object *object)
 {
 	struct object *old;
 
-	if (object->kind == OBJECT_POD)
+	if (object->kind == OBJECT_POD) {
+		share_labels(store, object);
 		object = pod_pack(object, store->texts);
+	}
 	old = put(store, object);
 	set_gone(store, old);
 	return touch_of(old, object);

@@ -7,6 +7,9 @@
  *
  * A change tells what it touches, so that only that is compiled again.  Lists, objects and the strings of a touch stay
  * valid until the store changes.
+ *
+ * Of labels a namespace has a share, LIMIT_NS_LABEL_BYTES for its pods.  A pod that comes when it is used up is kept
+ * without any (POD_LOST_LABELS), until it changes when there is room again.
  */
 
 #include "controller/core/object/clock.h"

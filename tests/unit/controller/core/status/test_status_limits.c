@@ -65,11 +65,55 @@ static void where_cpu_is_dropped_it_says_why_nothing_is_sampled(void **state)
 	object_free(f.object);
 }
 
+static void what_is_left_out_of_pods_is_told(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	f.summary.lost = 1U << POD_LOST_SERVICE | 1U << POD_LOST_CONTAINERS;
+	f.summary.lost_pod = "shop-0";
+	check(&f, "Programmed", true, "Confirmed");
+	check_message(&f, "Programmed",
+		      "Every agent concerned has confirmed. Left out of pod shop-0: the service "
+		      "name (1 to 253 bytes, no control characters), containers beyond the 64th.");
+	f.agents.pending = 1;
+	check_message(&f, "Programmed", "Agents have yet to confirm.");
+	object_free(f.object);
+}
+
+static void labels_that_are_not_kept_concern_those_who_select(void **state)
+{
+	struct fixture f;
+	struct object *selecting = world_object_text(
+		"{\"apiVersion\": \"profiling.rubato.dev/v1alpha1\", \"kind\": \"ProfilingPolicy\","
+		"\"metadata\": {\"name\": \"p\", \"namespace\": \"a\", \"generation\": 4},"
+		"\"spec\": {\"sampleRateHz\": 40, \"selector\": {\"matchLabels\": {\"app\": "
+		"\"x\"}}}}");
+
+	(void)state;
+	begin(&f);
+	f.summary.no_labels = true;
+	check(&f, "Programmed", true, "Confirmed");
+	f.input.object = selecting;
+	check(&f, "Programmed", false, "LeftOut");
+	check(&f, "Ready", false, "LeftOut");
+	f.summary.pods = f.summary.nodes = 0; /* as far as one can know */
+	check(&f, "Programmed", false, "LeftOut");
+	check(&f, "Ready", false, "LeftOut");
+	f.summary.no_labels = false;
+	check(&f, "Ready", true, "NoTargets");
+	object_free(selecting);
+	object_free(f.object);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_limit_is_named_with_what_it_took),
 		cmocka_unit_test(a_shortened_boost_says_so_as_long_as_it_is_one),
+		cmocka_unit_test(what_is_left_out_of_pods_is_told),
+		cmocka_unit_test(labels_that_are_not_kept_concern_those_who_select),
 		cmocka_unit_test(where_cpu_is_dropped_it_says_why_nothing_is_sampled),
 	};
 
