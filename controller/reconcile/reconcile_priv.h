@@ -17,6 +17,9 @@
 #define OUTCOME_NR 3
 enum outcome { OUTCOME_EXPIRED, OUTCOME_DELETED, OUTCOME_EDITED };
 
+/* Statuses by how soon they are looked at: policies that were never Confirmed, and others. */
+enum look_lane { LOOK_WAITING, LOOK_CONFIRMED, LOOK_NR };
+
 struct reconcile {
 	struct store *store;
 	struct compiler *compiler;
@@ -36,7 +39,7 @@ struct reconcile {
 	int64_t grace_ns; /* until then agents may be on their way back (status_grace.h); 0 = not begun */
 	bool compiling;		/* a run has left something to compile */
 	int64_t status_rest_ns; /* pause between two looks at statuses: they may not take all the time */
-	size_t status_next; /* where the next look begins */
+	size_t status_next[LOOK_NR]; /* where the next look begins */
 	struct metrics *metrics;
 	struct metric *compile_seconds, *apply_seconds, *active;
 	struct metric *policies[POLICY_KIND_NR], *refused[POLICY_KIND_NR]; /* by kind */

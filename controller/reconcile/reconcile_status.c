@@ -246,24 +246,51 @@ static void arm_status(struct reconcile *reconcile, int64_t at_ns)
 		uv_timer_start(&reconcile->status_timer, reconcile_on_status_timer, due_ms, 0);
 }
 
-/* Look at what is dirty, from where the last look ended, for a while.  Returns true when there is more. */
-static bool look(struct reconcile *reconcile, const struct instant *now, bool last,
-		 int64_t *ret_next_ns)
+/* Returns when to look again, or INT64_MAX. */
+static int64_t look_at(struct reconcile *reconcile, struct tracked *item, const struct instant *now,
+		       bool last)
+{
+	int64_t next_ns;
+
+	/* Nothing has happened to it since: it would be built for nothing. */
+	if (!last && now->boot_ns < item->look_ns)
+		return item->look_ns;
+	next_ns = settle(reconcile, item, now, last);
+	item->look_ns = item->dirty && next_ns != INT64_MAX ? next_ns : 0;
+	return next_ns;
+}
+
+/* Look at what is dirty of a lane, from where the last look ended, until then.  Returns true when there is more. */
+static bool look_through(struct reconcile *reconcile, enum look_lane lane,
+			 const struct instant *now, int64_t until_ns, int64_t *next_ns)
 {
 	size_t nr = reconcile->tracked.nr;
 
-	*ret_next_ns = INT64_MAX;
 	for (size_t n = 0; n < nr; n++) {
-		size_t at = reconcile->status_next++ % nr;
+		struct tracked *item =
+			&reconcile->tracked.item[reconcile->status_next[lane]++ % nr];
 
-		if (!reconcile->tracked.item[at].dirty)
+		if (!item->dirty || item->confirmed != (lane == LOOK_CONFIRMED))
 			continue;
-		*ret_next_ns = MIN(*ret_next_ns,
-				   settle(reconcile, &reconcile->tracked.item[at], now, last));
-		if (!last && now_boot_ns() - now->boot_ns > STATUS_BUDGET_NS)
+		*next_ns = MIN(*next_ns, look_at(reconcile, item, now, until_ns == INT64_MAX));
+		if (now_boot_ns() > until_ns)
 			return true;
 	}
 	return false;
+}
+
+/* What waits for its first Confirmed goes before what others' counts change, and takes half of the time at most.
+ * Returns true when there is more. */
+static bool look(struct reconcile *reconcile, const struct instant *now, bool last,
+		 int64_t *ret_next_ns)
+{
+	int64_t half_ns = last ? INT64_MAX : now->boot_ns + STATUS_BUDGET_NS / 2;
+	int64_t all_ns = last ? INT64_MAX : now->boot_ns + STATUS_BUDGET_NS;
+	bool more;
+
+	*ret_next_ns = INT64_MAX;
+	more = look_through(reconcile, LOOK_WAITING, now, half_ns, ret_next_ns);
+	return look_through(reconcile, LOOK_CONFIRMED, now, all_ns, ret_next_ns) || more;
 }
 
 void reconcile_status_run(struct reconcile *reconcile, bool last)
@@ -287,12 +314,18 @@ void reconcile_on_status_timer(uv_timer_t *timer)
 	reconcile_status_run(timer->data, false);
 }
 
+static void touch(struct tracked *item)
+{
+	item->dirty = true;
+	item->look_ns = 0;
+}
+
 void reconcile_status_all(struct reconcile *reconcile)
 {
 	if (reconcile->closing)
 		return;
 	for (size_t i = 0; i < reconcile->tracked.nr; i++)
-		reconcile->tracked.item[i].dirty = true;
+		touch(&reconcile->tracked.item[i]);
 	arm_status(reconcile, reconcile->status_rest_ns);
 }
 
@@ -302,6 +335,6 @@ void reconcile_status_of(struct reconcile *reconcile, const char *ns, const char
 
 	if (!item || reconcile->closing)
 		return;
-	item->dirty = true;
+	touch(item);
 	arm_status(reconcile, reconcile->status_rest_ns);
 }

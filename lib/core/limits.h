@@ -24,7 +24,7 @@
 #define LIMIT_NS_BOOSTS 32    /* of these, boosts that have not ended */
 #define LIMIT_NS_CLASSES 64   /* on one node: sets of policies that select the same containers */
 #define LIMIT_NS_LABEL_BYTES                                                                       \
-	(16 * 1024 * 1024) /* keys and values of its pods' labels: 30,000 pods of 500 bytes */
+	(16UL * 1024 * 1024) /* keys and values of its pods' labels: 30,000 pods of 500 bytes */
 
 #define LIMIT_SAMPLE_RATE_HZ 200 /* spec.sampleRateHz, and the agent's own last ceiling */
 #define LIMIT_BOOST_NS_MIN (10LL * 1000000000LL)

@@ -28,6 +28,7 @@ struct tracked {
 	json_t *full;		 /* the status last built and stored; NULL = none */
 	int64_t written_ns;	 /* CLOCK_BOOTTIME; 0 = never */
 	bool dirty;		 /* its status is to be looked at */
+	int64_t look_ns;	 /* CLOCK_BOOTTIME: not before, unless something happens to it */
 	int64_t behind_ns;	 /* CLOCK_BOOTTIME; status_early_until()'s */
 };
 

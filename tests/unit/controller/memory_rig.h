@@ -32,8 +32,9 @@ struct rig {
 	struct reconcile *reconcile;
 	struct rig_status status[RIG_STATUSES]; /* survives a restart */
 	int writes;
-	json_t *first;	 /* what was stored first of all */
-	bool on_its_way; /* what is put is never stored */
+	char put_first[64]; /* whose status was looked at first since this was "" */
+	json_t *first;	    /* what was stored first of all */
+	bool on_its_way;    /* what is put is never stored */
 	struct {
 		enum policy_event event;
 		char *uid, *text;
@@ -74,6 +75,8 @@ static inline int rig_put(void *ctx, const struct object *object, json_t *status
 
 	(void)urgent;
 	(void)err;
+	if (!rig->put_first[0])
+		snprintf(rig->put_first, sizeof(rig->put_first), "%s", object->name);
 	if (rig->on_its_way)
 		return -EINPROGRESS;
 	if (status_equal(at->json, status))
