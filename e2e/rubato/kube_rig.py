@@ -26,14 +26,18 @@ class Cluster:
     def __init__(self, name, *controller_extra, nodes=(NODE, "node-b"), home=None, server_extra=()):
         self.home = home or scope.temp_dir(f"rubato-{name}-", os.environ.get("RUBATO_KEEP"))
         self.server = api_server.ApiServer(self.home, server_extra).start()
-        self.server.install_crds()
-        self.apply(_object("Namespace", SYSTEM), *(_object("Node", node) for node in nodes),
-                   *(_object("ServiceAccount", account, SYSTEM) for account in (ACCOUNT, CONTROLLER_NAME)))
-        self.server.kubectl("apply", "--server-side", "-f", ROLE)
         self.certs = os.path.join(self.home, "certs")
-        make_certs(self.certs, "fleet")
+        self.install()
+        self.apply(*(_object("Node", node) for node in nodes))
         self.listen = free_port()
         self.controller = self.make_controller(self.kubeconfig(), *controller_extra)
+
+    def install(self):
+        """What a cluster has when rubato is in it, and the certificates."""
+        self.server.install_crds()
+        self.apply(_object("Namespace", SYSTEM), *(_object("ServiceAccount", account, SYSTEM) for account in (ACCOUNT, CONTROLLER_NAME)))
+        self.server.kubectl("apply", "--server-side", "-f", ROLE)
+        make_certs(self.certs, "fleet")
 
     def kubeconfig(self, **cluster):
         """Of the controller's ServiceAccount."""
@@ -84,8 +88,8 @@ class KubeRig(Fleet):
     """A cluster, an agent on its first node that is known by its pod's token, and pods that are real processes in cgroups
     under the kubelet's names.  Raises tools.Missing where there is no API server."""
 
-    def __init__(self, name, window="2s", controller_extra=(), **cluster_how):
-        self.cluster = Cluster(name, *controller_extra, **cluster_how)
+    def __init__(self, name, window="2s", controller_extra=(), cluster_class=Cluster, **cluster_how):
+        self.cluster = cluster_class(name, *controller_extra, **cluster_how)
         self.server, self.controller = self.cluster.server, self.cluster.controller
         self.root = f"{cgroups.make_root()}/{name}"
         self.cluster.schedule(SYSTEM, "agent-a", account=ACCOUNT)
