@@ -261,6 +261,9 @@ static void make_metrics(struct hub *hub)
 	hub->handshakes =
 		metrics_counter(hub->metrics, "rubato_controller_accepts_total",
 				"Connections accepted on the control port.", METRIC_NO_LABELS);
+	hub->stale = metrics_counter(hub->metrics, "rubato_controller_agents_stale_total",
+				     "Agents that hung up, having obeyed a newer controller.",
+				     METRIC_NO_LABELS);
 	hub->confirm_seconds = metrics_histogram(
 		hub->metrics, "rubato_controller_plan_confirm_seconds",
 		"From sending a plan to the agent's confirmation that it is in force.",

@@ -9,6 +9,7 @@
 #include "lib/loop.h"
 
 #define CLOSE_SECONDS 2 /* for a peer that does not read our farewell */
+#define STALE_WARN_NS (60 * NSEC_PER_SEC)
 
 /* libwebsockets' memory per connection. */
 struct slot {
@@ -252,6 +253,31 @@ static int on_established(struct hub *hub, struct lws *wsi, struct slot *slot)
 	return 0;
 }
 
+/* Of thousands that come back every few seconds one line is enough.  What they say is a claim: nothing but a line comes
+ * of it. */
+static void on_stale(struct hub *hub, const struct hub_conn *conn)
+{
+	int64_t now_ns = now_boot_ns();
+
+	metric_add(hub->stale, 1);
+	if (hub->stale_told_ns && now_ns - hub->stale_told_ns < STALE_WARN_NS)
+		return;
+	hub->stale_told_ns = now_ns;
+	log_warn("agents hang up on us, they have obeyed a newer controller; if this is the right "
+		 "one, its epoch was lost: see docs/troubleshooting.md, \"The agent does not "
+		 "connect\"",
+		 LOG_STR("node", conn->peer ? conn->peer->name : ""),
+		 LOG_INT("epoch_t", hub->epoch.t), LOG_INT("epoch_n", hub->epoch.n));
+}
+
+/* `frame`: its code, and a reason. */
+static void on_close_frame(struct hub *hub, const struct slot *slot, const uint8_t *frame,
+			   size_t len)
+{
+	if (slot->conn && len >= 2 && (frame[0] << 8 | frame[1]) == HUB_CLOSE_STALE)
+		on_stale(hub, slot->conn);
+}
+
 static void on_closed(struct hub *hub, struct slot *slot)
 {
 	struct hub_conn *conn = TAKE_PTR(slot->conn);
@@ -297,6 +323,9 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	case LWS_CALLBACK_TIMER:
 		if (slot->conn)
 			hub_auth_timer(slot->conn);
+		return 0;
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		on_close_frame(hub, slot, in, len);
 		return 0;
 	case LWS_CALLBACK_CLOSED:
 		on_closed(hub, slot);

@@ -295,6 +295,10 @@ static void a_controller_with_an_older_epoch_is_not_obeyed(void **state)
 	rig_wait(&rig, 500);
 	assert_false(rig.connected);
 	assert_int_equal(rig.applied, 0);
+	/* The controller knows why. */
+	assert_true(
+		metric_get(metrics_counter(rig.hub_metrics, "rubato_controller_agents_stale_total",
+					   "", METRIC_NO_LABELS)) >= 1);
 }
 
 static void a_node_that_is_dropped_and_comes_back_is_served(void **state)
