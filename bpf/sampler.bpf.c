@@ -16,6 +16,7 @@
 
 #include "bpf/kernel_types.h"
 #include "bpf/sampler.h"
+#include "bpf/sampler_cgroup.h"
 #include "bpf/sampler_logic.h"
 #include "bpf/sampler_maps.h"
 
@@ -24,8 +25,6 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u64 prof_seed = 1;
-/* 0 = cgroup2, else the v1 hierarchy of the memory controller */
-const volatile __s32 prof_hierarchy = 0;
 /* The number of the PID namespace that the agent sees; 0 = the first one, which is everybody's. */
 const volatile __u32 prof_pid_namespace = 0;
 const volatile __u32 prof_slots = PROF_SLOTS;
@@ -42,18 +41,6 @@ static __always_inline struct prof_state *own_state(__u32 slot)
 	__u32 row = bpf_get_smp_processor_id() * prof_slots + slot;
 
 	return slot < prof_slots ? bpf_map_lookup_elem(&states, &row) : 0;
-}
-
-static __always_inline __u64 current_cgroup(void)
-{
-	struct task_struct *task;
-	int subsys;
-
-	if (!prof_hierarchy)
-		return bpf_get_current_cgroup_id();
-	task = (void *)bpf_get_current_task();
-	subsys = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
-	return BPF_CORE_READ(task, cgroups, subsys[subsys & 15], cgroup, kn, id);
 }
 
 /* volatile: the compiler may not merge two loads into one from a computed address, which the
@@ -260,22 +247,6 @@ static __always_inline _Bool send(struct prof_scratch *scratch, struct prof_stat
 	return 1;
 }
 
-/* A row as it is at one moment: its writer may be at work. */
-union class_word {
-	__u64 word;
-	struct prof_class row;
-};
-
-union cgroup_word {
-	__u64 word;
-	struct prof_cgroup row;
-};
-
-static __always_inline __u64 read_word(const void *row)
-{
-	return *(const volatile __u64 *)row;
-}
-
 /* Returns whether somebody will hear of it.  Not static: such a function is verified once, whoever calls it. */
 __noinline int take(struct bpf_perf_event_data *ctx, __u64 class_word, __u64 cgroup, __u64 weight)
 {
@@ -317,16 +288,20 @@ int tick(struct bpf_perf_event_data *ctx)
 	void *found, *found_cls;
 	struct prof_state *state = 0;
 	__u64 cgroup, weight;
+	__u32 class_nr;
 	_Bool draw;
 
 	own->nr[PROF_STAT_TICKS]++;
 	cgroup = current_cgroup();
 	found = bpf_map_lookup_elem(&cgroups, &cgroup);
+	if (!found)
+		found = container_above(current_directory(), &cgroup);
 	if (found) {
 		row.word = read_word(found);
 		state = own_state(row.row.slot);
 	}
-	found_cls = bpf_map_lookup_elem(&classes, &row.row.cls);
+	class_nr = row.row.cls;
+	found_cls = bpf_map_lookup_elem(&classes, &class_nr);
 	if (!found_cls || (found && !state)) {
 		own->nr[PROF_STAT_NO_STATE]++;
 		return 0;
@@ -350,10 +325,15 @@ static __always_inline int report_cgroup(__u32 type, struct cgroup *cgrp, const 
 {
 	struct prof_event_cgroup *ev;
 	struct prof_stats *own = own_stats();
+	__u64 container;
 	long len;
 
 	if (cgrp->root->hierarchy_id != prof_hierarchy)
 		return 0;
+	if (container_above(cgrp, &container)) {
+		own->nr[PROF_STAT_NESTED]++;
+		return 0;
+	}
 	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
 	if (!ev) {
 		own->nr[PROF_STAT_LOST_EVENT]++;

@@ -7,7 +7,7 @@
  * Included from BPF C and from user C: __u32/__u64 only, padding spelled out, sizes asserted.
  *
  * A tick (one PERF_COUNT_SW_CPU_CLOCK event per CPU): cgroup id -> prof_cgroup {slot, cls} ->
- * prof_class.
+ * prof_class.  A cgroup without a row is its container's, when one lies above it.
  * The container's own clock, prof_state.ns, advances by the event's period.  One hit is taken in
  * every stratum of cls.period_ns on that clock, at a random place in it; its weight is what the
  * clock has gained since the last one taken.  So the sum of weights equals the base comb at every
@@ -52,10 +52,18 @@ struct prof_class {
 	__u16 flags; /* enum prof_class_flag */
 } __attribute__((aligned(8)));
 
+enum prof_cgroup_flag {
+	PROF_CGROUP_WHOLE = 1 << 0, /* a container: what lies below it is in this row, too */
+};
+
+/* How far above a directory its container is looked for. */
+#define PROF_NESTING 32
+
 /* cgroups[cgroup id]: the id is the inode of the directory under cgroup2 (kernfs_node.id).  Read at once, too. */
 struct prof_cgroup {
 	__u32 slot;
-	__u32 cls;
+	__u16 cls;
+	__u16 flags; /* enum prof_cgroup_flag */
 } __attribute__((aligned(8)));
 
 /* states[cpu * slots + slot]: a container's clock on one CPU.  Half a cache line, and a plain array: a tick
@@ -141,19 +149,21 @@ enum prof_stat {
 	PROF_STAT_LOST_EVENT,	  /* cgroup or process events lost: the rescan finds them */
 	PROF_STAT_UNKNOWN_CGROUP, /* ticks of cgroups not registered yet */
 	PROF_STAT_NO_STATE,	  /* internal: a slot out of range */
-	PROF_STAT_NO_STACK, /* samples kept without their frames: a chunk was gone (counted by the
-			       reader) */
-	PROF_STAT_NR
+	PROF_STAT_NESTED, /* directories that came and went below a container: nobody's news */
+	PROF_STAT_KERNEL_NR,
+	/* Counted by the reader: samples kept without their frames, a chunk was gone. */
+	PROF_STAT_NO_STACK = PROF_STAT_KERNEL_NR
 };
 
 /* One cache line for each CPU; beyond PROF_CPUS, CPUs share one and may lose counts. */
 #define PROF_CPUS 1024
 struct prof_stats {
-	__u64 nr[PROF_STAT_NR];
+	__u64 nr[PROF_STAT_KERNEL_NR];
 };
 
 _Static_assert(sizeof(struct prof_class) == 8, "one word");
-_Static_assert(sizeof(struct prof_cgroup) == 8, "shared with BPF");
+_Static_assert(sizeof(struct prof_cgroup) == 8, "one word");
+_Static_assert(PROF_CLASSES <= 1 << 16, "prof_cgroup.cls");
 _Static_assert(sizeof(struct prof_state) == 32, "shared with BPF");
 _Static_assert(sizeof(struct prof_stats) == 64, "a cache line");
 _Static_assert(sizeof(struct prof_key) == 48, "shared with BPF");

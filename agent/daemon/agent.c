@@ -90,7 +90,8 @@ static void open_sideband(struct agent *agent)
 
 /* --- what the scan tells --- */
 
-static void on_seen(void *ctx, uint64_t id, const char *path)
+/* What lies below a container is its own, whoever made it and however much. */
+static bool on_seen(void *ctx, uint64_t id, const char *path)
 {
 	struct agent *agent = ctx;
 
@@ -98,6 +99,7 @@ static void on_seen(void *ctx, uint64_t id, const char *path)
 	agent->seen[agent->seen_nr++] = id;
 	if (cgroups_add(agent->cgroups, id, path))
 		agent->stale = true;
+	return !cgroup_is_whole(cgroups_find(agent->cgroups, id));
 }
 
 static int compare_id(const void *a, const void *b)
@@ -116,8 +118,7 @@ static int scan(struct agent *agent, struct err *err)
 		qsort(agent->seen, agent->seen_nr, sizeof(*agent->seen), compare_id);
 		cgroups_keep_only(agent->cgroups, agent->seen, agent->seen_nr, agent->scanned_ns);
 	}
-	free(agent->seen);
-	agent->seen = NULL;
+	free(TAKE_PTR(agent->seen));
 	agent->seen_nr = 0;
 	metric_add(agent->count.rescans, 1);
 	return MIN(r, 0);

@@ -72,7 +72,7 @@ struct walk {
 	char path[CGROUP_PATH_MAX];
 	size_t dirs;
 	bool cut;
-	void (*seen)(void *ctx, uint64_t id, const char *path);
+	bool (*seen)(void *ctx, uint64_t id, const char *path);
 	void *ctx;
 };
 
@@ -110,8 +110,7 @@ static void visit(struct walk *walk, DIR *parent, const struct dirent *entry)
 	    !S_ISDIR(st.st_mode))
 		return;
 	walk->dirs++;
-	walk->seen(walk->ctx, st.st_ino, walk->path);
-	if (st.st_nlink > 2)
+	if (walk->seen(walk->ctx, st.st_ino, walk->path) && st.st_nlink > 2)
 		enter(walk, dirfd(parent), entry->d_name, at + (size_t)len);
 }
 
@@ -130,7 +129,7 @@ static void step(struct walk *walk)
 }
 
 int cgroup_scan(const struct cgroup_mount *mount,
-		void (*seen)(void *ctx, uint64_t id, const char *path), void *ctx, struct err *err)
+		bool (*seen)(void *ctx, uint64_t id, const char *path), void *ctx, struct err *err)
 {
 	struct walk walk = { .seen = seen, .ctx = ctx };
 	struct stat st;
@@ -138,7 +137,7 @@ int cgroup_scan(const struct cgroup_mount *mount,
 	enter(&walk, AT_FDCWD, mount->path, 0);
 	if (walk.depth == 0 || fstat(dirfd(walk.dir[0]), &st) < 0)
 		return err_set(err, -errno, "%s: %s", mount->path, strerror(errno));
-	seen(ctx, st.st_ino, "/");
+	(void)seen(ctx, st.st_ino, "/");
 	while (walk.depth > 0)
 		step(&walk);
 	return !walk.cut;

@@ -16,10 +16,10 @@
 must_check int cgroup_mount_find(const char *root, struct cgroup_mount *ret_mount, struct err *err);
 
 /* Call `seen` for each directory, parents first; `path` is from the root of the tree ("/" is the root), valid
- * during the call.  Symbolic links are not followed; a directory that goes while we look is skipped.
+ * during the call.  What lies below one for which it returns false is passed over.  Symbolic links are not followed; a directory that goes while we look is skipped.
  * Returns 1 when the tree was seen whole, 0 when a bound cut it, or a negative errno. */
 must_check int cgroup_scan(const struct cgroup_mount *mount,
-			   void (*seen)(void *ctx, uint64_t id, const char *path), void *ctx,
+			   bool (*seen)(void *ctx, uint64_t id, const char *path), void *ctx,
 			   struct err *err);
 
 #endif

@@ -123,7 +123,9 @@ static int end_classes(struct sampler *s, const struct map_rows *from, const str
 
 static int put_cgroup(struct sampler *s, const struct want_cgroup *want, struct err *err)
 {
-	struct prof_cgroup row = { want->slot, want->cls };
+	struct prof_cgroup row = { .slot = want->slot,
+				   .cls = (uint16_t)want->cls,
+				   .flags = want->whole ? PROF_CGROUP_WHOLE : 0 };
 	uint64_t id = want->id;
 	int r = put(s->skel->maps.cgroups, &id, sizeof(id), &row, sizeof(row));
 
@@ -145,7 +147,7 @@ static int drop_cgroup(struct sampler *s, uint64_t id, struct err *err)
 
 static bool same_cgroup(const struct want_cgroup *a, const struct want_cgroup *b)
 {
-	return a->slot == b->slot && a->cls == b->cls;
+	return a->slot == b->slot && a->cls == b->cls && a->whole == b->whole;
 }
 
 /* Both lists are sorted by id.  Those gone first: a full map has room again. */

@@ -46,8 +46,10 @@ void sampler_slot_reset(struct sampler *s, uint32_t slot)
 
 uint64_t sampler_stat(struct sampler *s, enum prof_stat stat)
 {
-	uint64_t sum = stat == PROF_STAT_NO_STACK ? s->no_stack : 0;
+	uint64_t sum = 0;
 
+	if (stat == PROF_STAT_NO_STACK)
+		return s->no_stack;
 	for (size_t cpu = 0; cpu < PROF_CPUS; cpu++)
 		sum += s->skel->bss->prof_stats[cpu].nr[stat];
 	return sum;

@@ -116,11 +116,12 @@ static void take_slot(struct cgroups *cgroups, struct owner *owner)
 }
 
 static struct owner *add_owner(struct cgroups *cgroups, char *path, const char *uid,
-			       const char *cid)
+			       const char *cid, bool whole)
 {
 	struct owner *owner = xcalloc(1, sizeof(*owner));
 
 	owner->pub.path = path;
+	owner->pub.whole = whole;
 	owner->pub.pod_uid = xstrdup(uid);
 	owner->pub.cid = xstrdup(cid);
 	owner->at = cgroups->owner_nr;
@@ -140,6 +141,7 @@ static struct owner *find_or_add_owner(struct cgroups *cgroups, const char *path
 	size_t planned_len = 0;
 	const struct plan_row *row = plan_index_find_path(&cgroups->index, path, &planned_len);
 	const char *uid = name.uid;
+	bool whole = name.kind == CGROUP_CONTAINER;
 	struct owner *owner;
 
 	if (row && (name.kind == CGROUP_OTHER || planned_len <= len)) {
@@ -147,11 +149,12 @@ static struct owner *find_or_add_owner(struct cgroups *cgroups, const char *path
 			name.cid[0] = '\0';
 		len = planned_len;
 		uid = row->target->uid;
+		whole = true;
 	} else if (name.kind == CGROUP_OTHER) {
 		return NULL;
 	}
 	owner = find_living_owner(cgroups, path, len);
-	return owner ? owner : add_owner(cgroups, xstrndup(path, len), uid, name.cid);
+	return owner ? owner : add_owner(cgroups, xstrndup(path, len), uid, name.cid, whole);
 }
 
 static void join(struct cgroups *cgroups, struct cgroup *cgroup)
@@ -338,6 +341,12 @@ bool cgroups_reap(struct cgroups *cgroups, int64_t now_ns,
 		remove_owner(cgroups, owner);
 	}
 	return hand_out_slots(cgroups);
+}
+
+bool cgroup_is_whole(const struct cgroup *cgroup)
+{
+	return cgroup && cgroup->container && cgroup->container->whole &&
+	       cgroup->container->cgroup == cgroup->id;
 }
 
 const struct cgroup *cgroups_find(const struct cgroups *cgroups, uint64_t id)

@@ -8,7 +8,7 @@
  *
  * A container is the topmost cgroup that is one: named by the kubelet's rules
  * (agent/core/cgroup/cgroup_name.h), or whose path a target of the plan gives.  What lies below it (systemd in
- * a pod, docker in docker) shares its slot. A cgroup that is gone stays as a tombstone for
+ * a pod, docker in docker) shares its slot, and need not be told. A cgroup that is gone stays as a tombstone for
  * CGROUP_TOMBSTONE_NS, so that its last samples find their pod.
  */
 
@@ -53,6 +53,9 @@ void cgroups_bind(struct cgroups *cgroups, const struct plan *plan);
  * true. */
 bool cgroups_reap(struct cgroups *cgroups, int64_t now_ns,
 		  void (*freed)(void *ctx, const struct container *container), void *ctx);
+
+/* Whether it is a container's topmost directory: nothing below it needs to be known.  Not if it is NULL. */
+bool cgroup_is_whole(const struct cgroup *cgroup);
 
 const struct cgroup *cgroups_find(const struct cgroups *cgroups, uint64_t id);
 /* The i-th of cgroups_nr() in no order, living and tombstones. */

@@ -13,8 +13,9 @@
 struct container {
 	uint32_t slot;	 /* row in states[]; 0 = none left: counted, not sampled */
 	uint64_t cgroup; /* id of its topmost cgroup */
-	char *pod_uid;	 /* from the path, or of the target that gave the path; never NULL */
-	char *cid;	 /* container id from the path; "" for the pod's own cgroup */
+	bool whole; /* all that lies below that is its own: false for a pod's, which has containers below it */
+	char *pod_uid; /* from the path, or of the target that gave the path; never NULL */
+	char *cid;     /* container id from the path; "" for the pod's own cgroup */
 	char *path;
 	/* From the plan; NULL until a target names it.  Kept when the target goes, but for
 	 * class_id, which is NULL again then: the default's.  A container that the target does not

@@ -18,6 +18,7 @@ struct want_class {
 struct want_cgroup {
 	uint64_t id;
 	uint32_t slot, cls;
+	bool whole; /* what lies below it, too */
 };
 
 struct want {

@@ -212,6 +212,7 @@ static void add_cgroups(const struct plan *plan, const struct cgroups *cgroups,
 			continue;
 		row->id = cgroup->id;
 		row->slot = outside ? 0 : cgroup->container->slot;
+		row->whole = cgroup_is_whole(cgroup);
 		row->cls = outside ? PROF_CLASS_OUTSIDE : row_of(plan, rows, cgroup->container);
 		want->cgroup_nr++;
 	}

@@ -13,8 +13,8 @@
 #define WORLDS 200
 #define NAMESPACES 24 /* more than an answer has room for */
 #define PODS 40
-#define SLOTS 12
-#define CGROUPS 24
+#define SLOTS 14
+#define CGROUPS 12
 #define CEILING_HZ 90
 
 struct world {
@@ -67,15 +67,19 @@ static void make_plan(struct world *world)
 	cgroups_bind(world->cgroups, plan);
 }
 
+#define CID "/1111111111111111111111111111111111111111111111111111111111111111"
+
 /* Directories come, some of them below others, and go. */
 static void churn(struct world *world)
 {
-	for (uint32_t i = rnd(world, 14); i > 0; i--) {
-		uint32_t pod = rnd(world, PODS), depth = rnd(world, 3);
-		char path[128];
+	static const char *const below[] = { "", "/inner", CID, CID "/more" };
 
-		snprintf(path, sizeof(path), "/kubepods/podaaaaaaaa-0000-0000-0000-%012u%s%s", pod,
-			 depth > 0 ? "/inner" : "", depth > 1 ? "/more" : "");
+	for (uint32_t i = rnd(world, 12); i > 0; i--) {
+		uint32_t pod = rnd(world, PODS);
+		char path[160];
+
+		snprintf(path, sizeof(path), "/kubepods/podaaaaaaaa-0000-0000-0000-%012u%s", pod,
+			 below[rnd(world, ARRAY_SIZE(below))]);
 		cgroups_add(world->cgroups, ++world->next_id, path);
 	}
 	for (size_t i = cgroups_nr(world->cgroups); i-- > 0;)
@@ -110,15 +114,18 @@ static void check_held(const struct world *world, const struct cgroup *cgroup)
 	const struct plan_class *cls = plan_find_class(&world->plan, cgroup->container->class_id);
 	struct prof_cgroup row;
 	struct prof_class held;
+	uint32_t class_row;
 
 	assert_int_equal(bpf_map__lookup_elem(cgroups, &cgroup->id, sizeof(cgroup->id), &row,
 					      sizeof(row), 0),
 			 0);
 	assert_int_equal(row.slot, cgroup->container->slot);
 	assert_true(row.slot > 0 && row.slot < SLOTS);
-	assert_int_equal(
-		bpf_map__lookup_elem(classes, &row.cls, sizeof(row.cls), &held, sizeof(held), 0),
-		0);
+	assert_int_equal(row.flags, cgroup_is_whole(cgroup) ? PROF_CGROUP_WHOLE : 0);
+	class_row = row.cls;
+	assert_int_equal(bpf_map__lookup_elem(classes, &class_row, sizeof(class_row), &held,
+					      sizeof(held), 0),
+			 0);
 	assert_int_equal(held.rate_hz, MIN(cls->step[0].rate_hz, CEILING_HZ));
 	assert_int_equal(held.period_ns, held.rate_hz ? NSEC_PER_SEC / held.rate_hz : 0);
 }

@@ -34,7 +34,7 @@ static int kernel_class(const struct bench *b, uint64_t id)
 /* Rows of somebody else, until there is room for no more than `free_nr`. */
 static void fill_cgroups(struct bench *b, size_t free_nr)
 {
-	struct prof_cgroup row = { 1, CLS };
+	struct prof_cgroup row = { .slot = 1, .cls = CLS };
 
 	for (uint64_t id = 1UL << 40;; id++)
 		if (bpf_map__update_elem(b->sampler->skel->maps.cgroups, &id, sizeof(id), &row,

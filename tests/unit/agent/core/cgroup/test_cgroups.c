@@ -68,6 +68,28 @@ static void what_is_below_a_container_shares_its_slot(void **state)
 	cgroups_free(cgroups);
 }
 
+static void a_container_is_whole_and_a_pod_is_not(void **state)
+{
+	struct cgroups *cgroups = cgroups_new(10);
+	struct plan plan = plan_of(BY_PATH, 0);
+
+	(void)state;
+	cgroups_bind(cgroups, &plan);
+	cgroups_add(cgroups, 1, POD_A "/" CID_1);
+	cgroups_add(cgroups, 2, POD_A "/" CID_1 "/init.scope");
+	cgroups_add(cgroups, 3, POD_A);
+	cgroups_add(cgroups, 4, "/system.slice");
+	cgroups_add(cgroups, 5, "/demo/till");
+	assert_true(cgroup_is_whole(cgroups_find(cgroups, 1)));
+	assert_false(cgroup_is_whole(cgroups_find(cgroups, 2)));
+	assert_false(cgroup_is_whole(cgroups_find(cgroups, 3)));
+	assert_false(cgroup_is_whole(cgroups_find(cgroups, 4)));
+	assert_true(cgroup_is_whole(cgroups_find(cgroups, 5)));
+	assert_false(cgroup_is_whole(NULL));
+	cgroups_free(cgroups);
+	plan_release(&plan);
+}
+
 static void the_plan_names_containers_by_id_uid_and_default(void **state)
 {
 	struct cgroups *cgroups = cgroups_new(10);
@@ -286,6 +308,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_below_a_container_shares_its_slot),
+		cmocka_unit_test(a_container_is_whole_and_a_pod_is_not),
 		cmocka_unit_test(the_plan_names_containers_by_id_uid_and_default),
 		cmocka_unit_test(a_pod_of_one_container_needs_no_container_id),
 		cmocka_unit_test(a_container_id_finds_a_pod_whose_uid_the_path_does_not_tell),
