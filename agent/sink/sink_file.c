@@ -17,7 +17,8 @@
 
 #define COMPONENT_BYTES 200 /* of a directory's name */
 #define ID_CHARS 12
-#define BLOCK_BYTES 512 /* of st_blocks, on every file system */
+#define SAME_NAME_MAX 64 /* profiles that would have one name, each has its own */
+#define BLOCK_BYTES 512	 /* of st_blocks, on every file system */
 
 /* What one write does for retention, and the first of them at the start. */
 #define LOOKS_PER_WRITE 512
@@ -160,26 +161,31 @@ static void component(const char *text, char out[COMPONENT_BYTES + 1])
 		memcpy(out, "_", 2);
 }
 
-/* "0123456789ab-", or "" when it has no id.  A container that was restarted has another one. */
-static void short_id(const char *cid, char out[ID_CHARS + 2])
+/* "0123456789ab-", or "" when it has no id.  A container that was restarted has another one.  The nr-th of a name has its
+ * number behind that. */
+static void short_id(const char *cid, unsigned int nr, char *out, size_t size)
 {
 	size_t len = cid ? strspn(cid, "0123456789abcdef") : 0;
+	int id_len = len > 0 && !cid[len] ? ID_CHARS : 0;
 
-	out[0] = '\0';
-	if (len > 0 && !cid[len])
-		snprintf(out, ID_CHARS + 2, "%.*s-", ID_CHARS, cid);
+	if (nr > 0)
+		snprintf(out, size, "%.*s%x-", id_len, cid ? cid : "", nr);
+	else if (id_len)
+		snprintf(out, size, "%.*s-", id_len, cid);
+	else
+		out[0] = '\0';
 }
 
-static void file_name(const struct profile_meta *meta, char *out, size_t size)
+static void file_name(const struct profile_meta *meta, unsigned int nr, char *out, size_t size)
 {
-	char id[ID_CHARS + 2];
+	char id[ID_CHARS + 16];
 	time_t second = (time_t)(meta->start_ns / NSEC_PER_SEC);
 	char day[32];
 	struct tm tm;
 
 	gmtime_r(&second, &tm);
 	strftime(day, sizeof(day), "%Y%m%dT%H%M%S", &tm);
-	short_id(meta->cid, id);
+	short_id(meta->cid, nr, id, sizeof(id));
 	snprintf(out, size, "%s.%03dZ-%s%" PRIu32 "hz.pb.gz", day,
 		 (int)(meta->start_ns % NSEC_PER_SEC / NSEC_PER_MSEC), id, meta->rate_hz);
 }
@@ -247,6 +253,20 @@ static int write_file(int dir, const char *name, const uint8_t *data, size_t len
 	return r;
 }
 
+/* A name that is not taken: containers without an id (a pod's own cgroup, of a pod and of the one that came in its place) may
+ * have all else in common. */
+static int free_name(int dir, const struct profile_meta *meta, char *out, size_t size)
+{
+	struct stat st;
+
+	for (unsigned int nr = 0; nr < SAME_NAME_MAX; nr++) {
+		file_name(meta, nr, out, size);
+		if (fstatat(dir, out, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return 0;
+	}
+	return -EEXIST;
+}
+
 int sink_file_write(struct sink_file *sink, const struct profile_meta *meta, const uint8_t *data,
 		    size_t len, struct err *err)
 {
@@ -260,8 +280,10 @@ int sink_file_write(struct sink_file *sink, const struct profile_meta *meta, con
 		return r;
 	}
 	r = dir = open_dir(sink, meta, path, sizeof(path));
-	file_name(meta, name, sizeof(name));
+	file_name(meta, 0, name, sizeof(name));
 	if (dir >= 0)
+		r = free_name(dir, meta, name, sizeof(name));
+	if (r >= 0)
 		r = write_file(dir, name, data, len, &bytes);
 	if (r < 0) {
 		sink->stats.failed++;

@@ -5,6 +5,7 @@
 /* The sink that is a directory: DIR/NAMESPACE/POD/CONTAINER/TIME-ID-RATEhz.pb.gz, where TIME is the
  * window's start in UTC, "20261121T031500.123Z", and ID the first twelve digits of the container's id (left
  * out, with its dash, when it has none), so that the profiles of a container that is restarted lie beside the old ones.
+ * A name that is taken gets a number behind the ID: nothing is overwritten.
  *
  * A file appears whole (written beside, then renamed) with mode 0644.  When all files together take more than
  * max_bytes of the disk, the oldest are deleted, a few at each write, so that no write takes long.  Directories that

@@ -7,12 +7,16 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/sink/sink_file.h"
+#include "agent/sink/sink_retain.h"
 
 static struct profile_meta meta_of(const char *ns, const char *pod, int64_t second)
 {
@@ -201,6 +205,67 @@ static void a_restarted_container_overwrites_nothing(void **state)
 	sink_file_free(sink);
 }
 
+static void what_has_all_of_its_name_in_common_overwrites_nothing(void **state)
+{
+	struct sink_file *sink = open_sink(0);
+	struct profile_meta meta = meta_of("shop", "cart", 1000000000);
+	struct sink_file_stats stats;
+
+	(void)state;
+	put(sink, &meta, 10);
+	put(sink, &meta, 10);
+	meta.cid = "0123456789abcdef";
+	put(sink, &meta, 10);
+	put(sink, &meta, 10);
+	assert_true(exists("shop/cart/app/20010909T014640.123Z-19hz.pb.gz", 0644));
+	assert_true(exists("shop/cart/app/20010909T014640.123Z-1-19hz.pb.gz", 0644));
+	assert_true(exists("shop/cart/app/20010909T014640.123Z-0123456789ab-19hz.pb.gz", 0644));
+	assert_true(exists("shop/cart/app/20010909T014640.123Z-0123456789ab1-19hz.pb.gz", 0644));
+	assert_true(sink_name_is_ours("20010909T014640.123Z-0123456789ab1-19hz.pb.gz"));
+	sink_file_stats(sink, &stats);
+	assert_int_equal(stats.written, 4);
+	sink_file_free(sink);
+}
+
+/* In mounts of a process of its own. */
+static int write_under_a_mount(void)
+{
+	struct profile_meta before = meta_of("shop", "cart", 1000000000);
+	struct profile_meta after = meta_of("shop", "cart", 1000000001);
+	struct sink_file *sink = open_sink(0);
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return 77;
+	put(sink, &before, 10);
+	if (mount("none", dir, "tmpfs", 0, NULL) < 0)
+		return 77;
+	put(sink, &after, 10);
+	return exists("shop/cart/app/20010909T014641.123Z-19hz.pb.gz", 0644) &&
+			       !exists("shop/cart/app/20010909T014640.123Z-19hz.pb.gz", 0644)
+		       ? 0
+		       : 1;
+}
+
+static void one_that_is_mounted_over_is_followed(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(write_under_a_mount());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77) {
+		print_message("skipped: mounts cannot be made here\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_true(exists("shop/cart/app/20010909T014640.123Z-19hz.pb.gz", 0644));
+	assert_false(exists("shop/cart/app/20010909T014641.123Z-19hz.pb.gz", 0644));
+}
+
 static void a_directory_that_is_removed_is_made_again(void **state)
 {
 	struct sink_file *sink = open_sink(0);
@@ -318,6 +383,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_directory_that_is_removed_is_made_again, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(one_that_is_rotated_is_followed, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_is_mounted_over_is_followed, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(
+			what_has_all_of_its_name_in_common_overwrites_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(files_of_others_are_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_directories_above_it_are_made_too, setup,
 						teardown),
