@@ -214,6 +214,7 @@ static void write_all(struct agent *agent, const struct collect_done *done, size
 	struct err err = ERR_INIT;
 	size_t failed = 0;
 
+	sideband_drain(agent->sideband);
 	for (size_t i = 0; i < nr; i++)
 		profile[i] = done[i].profile;
 	symbolizer_resolve(agent->symbolizer, profile, nr);

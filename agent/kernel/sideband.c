@@ -73,6 +73,7 @@ static int open_event(int cpu, size_t ring_bytes)
 		.comm = 1,
 		.comm_exec = 1,
 		.task = 1,
+		.ksymbol = 1,
 		.exclude_kernel = 1,
 		.watermark = 1,
 		.wakeup_watermark = (uint32_t)(ring_bytes / 2),

@@ -2,7 +2,8 @@
 #ifndef AGENT_KERNEL_SIDEBAND_H
 #define AGENT_KERNEL_SIDEBAND_H
 
-/* The shell over perf events that tell of every fork, exec and executable mapping on the node (agent/core/symbol/sideband_parse.h):
+/* The shell over perf events that tell of every fork, exec and executable mapping on the node, and of functions that come to its
+ * kernel (agent/core/symbol/sideband_parse.h):
  * one dummy event and one small ring for each CPU that is online at the start.
  *
  * Nobody is woken for a record; read before the answer is needed, and when a ring is half full.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/core/symbol/kallsyms.h"
+#include "agent/core/symbol/ksymbols.h"
 #include "lib/core/hash.h"
 
 #define TEXT_BYTES (8UL * 1024) /* a read gives at most a page, a line is shorter */
@@ -17,6 +18,7 @@ struct kernel_names {
 	uint32_t version;
 	struct kallsyms *table; /* NULL = none yet, or not readable */
 	struct kallsyms *next;	/* the one being read, or NULL */
+	struct ksymbols *later; /* that came since the first reading began */
 	int fd;			/* of the reading; -1 = not open yet */
 	bool had;		/* a reading has ended */
 	int64_t begun_ns, pause_ns;
@@ -55,6 +57,7 @@ struct kernel_names *kernel_names_new(const char *path, const char *modules, int
 	names->path = xstrdup(path);
 	names->modules = xstrdup(modules);
 	names->fd = -1;
+	names->later = ksymbols_new();
 	names->pause_ns = KERNEL_NAMES_REFRESH_NS;
 	begin(names, now_ns);
 	return names;
@@ -74,6 +77,7 @@ void kernel_names_free(struct kernel_names *names)
 	close_file(names);
 	kallsyms_free(names->table);
 	kallsyms_free(names->next);
+	ksymbols_free(names->later);
 	free(names->path);
 	free(names->modules);
 	free(names);
@@ -83,6 +87,13 @@ void kernel_names_check(struct kernel_names *names, int64_t now_ns)
 {
 	if (!names->next && hash_modules(names->modules) != names->modules_hash)
 		begin(names, now_ns);
+}
+
+void kernel_names_take(struct kernel_names *names, const struct sideband_symbol *symbol)
+{
+	ksymbols_take(names->later, symbol);
+	if (!symbol->gone)
+		names->version++;
 }
 
 uint32_t kernel_names_version(const struct kernel_names *names)
@@ -121,6 +132,7 @@ static void end(struct kernel_names *names)
 	kallsyms_free(TAKE_PTR(names->table));
 	names->had = true;
 	names->version++;
+	ksymbols_forget_gone(names->later);
 	if (kallsyms_finish(names->next))
 		names->table = TAKE_PTR(names->next);
 	kallsyms_free(TAKE_PTR(names->next));
@@ -155,8 +167,10 @@ void kernel_names_need(struct kernel_names *names)
 
 const char *kernel_names_find(struct kernel_names *names, uint64_t addr, int64_t now_ns)
 {
-	const char *name = names->table ? kallsyms_find(names->table, addr) : NULL;
+	const char *name = ksymbols_find(names->later, addr);
 
+	if (!name && names->table)
+		name = kallsyms_find(names->table, addr);
 	if (!name && !names->next && now_ns - names->begun_ns >= names->pause_ns) {
 		begin(names, now_ns);
 		names->pause_ns = MIN(2 * names->pause_ns, KERNEL_NAMES_REFRESH_MAX_NS);

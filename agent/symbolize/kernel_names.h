@@ -6,7 +6,8 @@
  *
  * The kernel takes 150 ms of CPU time to write that file, too long for an event loop: the owner calls
  * kernel_names_step() from a timer while kernel_names_reading().  Modules come later than we do: an unknown
- * address begins another reading, each time after a longer pause; the old table answers until it is done.
+ * address begins another reading, each time after a longer pause; the old table answers until it is done.  Of functions
+ * that come one by one (BPF programs) the kernel tells.
  */
 
 #include "lib/core/base.h"
@@ -15,6 +16,7 @@
 #define KERNEL_NAMES_REFRESH_NS (60 * NSEC_PER_SEC) /* before the second reading */
 #define KERNEL_NAMES_REFRESH_MAX_NS (3600 * NSEC_PER_SEC)
 
+struct sideband_symbol;
 struct kernel_names;
 
 /* `path` is that of kallsyms, `modules` of the list of modules.  The first reading begins with the first step. */
@@ -27,7 +29,10 @@ bool kernel_names_reading(const struct kernel_names *names);
 /* If modules came or went since the last reading began, begin another: an address may be another function's now. */
 void kernel_names_check(struct kernel_names *names, int64_t now_ns);
 
-/* Counts the readings that have ended. */
+/* The kernel told of a function that came or went. */
+void kernel_names_take(struct kernel_names *names, const struct sideband_symbol *symbol);
+
+/* Another one when an address may have got another name: a reading has ended, a function has come. */
 uint32_t kernel_names_version(const struct kernel_names *names);
 
 /* Go on with it. */

@@ -51,6 +51,11 @@ void symbol_resolver_check(struct symbol_resolver *resolver, int64_t now_ns)
 	kernel_names_check(resolver->kernel, now_ns);
 }
 
+void symbol_resolver_take(struct symbol_resolver *resolver, const struct sideband_symbol *symbol)
+{
+	kernel_names_take(resolver->kernel, symbol);
+}
+
 bool symbol_resolver_step(struct symbol_resolver *resolver)
 {
 	kernel_names_step(resolver->kernel);

@@ -10,6 +10,7 @@
 #include "agent/process/procs.h"
 #include "lib/core/base.h"
 
+struct sideband_symbol;
 struct symbol_resolver;
 
 /* `proc` is the path of the procfs; files and procs are borrowed.  The kernel's symbols are still to be read:
@@ -20,6 +21,9 @@ void symbol_resolver_free(struct symbol_resolver *resolver);
 
 /* Read the kernel's symbols again if modules came or went. */
 void symbol_resolver_check(struct symbol_resolver *resolver, int64_t now_ns);
+
+/* The kernel told of a function of its own that came or went. */
+void symbol_resolver_take(struct symbol_resolver *resolver, const struct sideband_symbol *symbol);
 
 /* Go on reading the kernel's symbols, for 1 to 2 ms; true = there is more. */
 bool symbol_resolver_step(struct symbol_resolver *resolver);

@@ -66,7 +66,10 @@ bool symbolizer_reading(const struct symbolizer *symbolizer)
 
 void symbolizer_side_event(struct symbolizer *symbolizer, const struct sideband_event *event)
 {
-	images_take(symbolizer->images, event);
+	if (event->type == SIDEBAND_SYMBOL)
+		symbol_resolver_take(symbolizer->resolver, &event->symbol);
+	else
+		images_take(symbolizer->images, event);
 }
 
 void symbolizer_process_seen(struct symbolizer *symbolizer, const struct proc_id *id)

@@ -45,7 +45,8 @@ void symbolizer_check(
 bool symbolizer_step(struct symbolizer *symbolizer);
 bool symbolizer_reading(const struct symbolizer *symbolizer);
 
-/* The kernel told of a process (agent/kernel/sideband.h): kept for those that are gone too soon. */
+/* The kernel told of a process, kept for those that are gone too soon, or of a function of its own
+ * (agent/kernel/sideband.h). */
 void symbolizer_side_event(struct symbolizer *symbolizer, const struct sideband_event *event);
 
 /* A process image was seen for the first time: read its mappings now, before it is gone. */

@@ -153,6 +153,7 @@ void images_take(struct images *images, const struct sideband_event *event)
 	case SIDEBAND_MMAP:
 		on_mmap(images, event->pid, &event->mapping);
 		break;
+	case SIDEBAND_SYMBOL:
 	case SIDEBAND_LOST:
 		break;
 	}

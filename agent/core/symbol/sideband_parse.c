@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "lib/core/text/utf8.h"
+
 #define TRAILER sizeof(uint64_t) /* PERF_SAMPLE_TIME */
 
 struct task_record { /* PERF_RECORD_FORK */
@@ -21,6 +23,13 @@ struct comm_record {
 struct lost_record {
 	struct perf_event_header header;
 	uint64_t id, lost;
+};
+
+struct ksymbol_record {
+	struct perf_event_header header;
+	uint64_t addr;
+	uint32_t len;
+	uint16_t type, flags;
 };
 
 struct mmap2_record {
@@ -94,6 +103,29 @@ static bool parse_mmap2(const char *data, size_t len, struct sideband_event *eve
 	       !(record.header.misc & PERF_RECORD_MISC_MMAP_BUILD_ID);
 }
 
+/* The name is padded with NUL. */
+static bool parse_symbol(const char *data, size_t len, struct sideband_event *event)
+{
+	static const char bpf[] = " [bpf]";
+	struct sideband_symbol *symbol = &event->symbol;
+	struct ksymbol_record record;
+	const char *name = data + sizeof(record);
+	size_t clean;
+
+	if (len <= sizeof(record))
+		return false;
+	memcpy(&record, data, sizeof(record));
+	event->type = SIDEBAND_SYMBOL;
+	symbol->start = record.addr;
+	symbol->end = record.addr + record.len;
+	symbol->gone = record.flags & PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER;
+	clean = utf8_clean(name, strnlen(name, len - sizeof(record)), symbol->name,
+			   sizeof(symbol->name) - sizeof(bpf) + 1);
+	if (record.type == PERF_RECORD_KSYMBOL_TYPE_BPF)
+		memcpy(symbol->name + clean, bpf, sizeof(bpf));
+	return symbol->start < symbol->end && clean > 0;
+}
+
 bool sideband_parse(const void *data, size_t len, struct sideband_event *ret_event)
 {
 	struct sideband_event event = { .pid = 0 };
@@ -110,6 +142,8 @@ bool sideband_parse(const void *data, size_t len, struct sideband_event *ret_eve
 		good = parse_comm(data, len, &event);
 	else if (header.type == PERF_RECORD_MMAP2)
 		good = parse_mmap2(data, len, &event);
+	else if (header.type == PERF_RECORD_KSYMBOL)
+		good = parse_symbol(data, len, &event);
 	else if (header.type == PERF_RECORD_LOST)
 		good = parse_lost(data, len, &event);
 	if (good)

@@ -2,6 +2,7 @@
 /* Each record: its length in two bytes, then itself. */
 #include "agent/core/symbol/sideband_parse.h"
 #include "agent/core/symbol/images.h"
+#include "agent/core/symbol/ksymbols.h"
 
 #include <string.h>
 
@@ -22,6 +23,7 @@ static void look(const struct images *images, const struct sideband_event *event
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct ksymbols *ksymbols = ksymbols_new();
 	struct images *images = images_new();
 
 	while (size > 2) {
@@ -33,6 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (sideband_parse(record, len, &event)) {
 			if (event.type == SIDEBAND_MMAP && event.mapping.start >= event.mapping.end)
 				__builtin_trap();
+			if (event.type == SIDEBAND_SYMBOL)
+				ksymbols_take(ksymbols, &event.symbol);
 			images_take(images, &event);
 			look(images, &event);
 		}
@@ -40,5 +44,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size -= 2 + len;
 	}
 	images_free(images);
+	ksymbols_free(ksymbols);
 	return 0;
 }

@@ -167,6 +167,67 @@ static void records_that_were_lost_are_counted(void **state)
 	assert_int_equal(event.lost, 17);
 }
 
+static struct record symbol_of(uint64_t addr, uint32_t len, uint32_t type_flags, const char *text)
+{
+	struct record record = begin(PERF_RECORD_KSYMBOL, 0);
+	char name[256] = "";
+
+	put_u64(&record, addr);
+	put_u32(&record, len);
+	put_u32(&record, type_flags);
+	strcpy(name, text);
+	put(&record, name, (strlen(text) + 8) & ~7UL);
+	put_u64(&record, 99);
+	return record;
+}
+
+static void check_symbol(uint32_t type_flags, const char *text, const char *name, bool gone)
+{
+	struct record record = symbol_of(0xffffffffc0001000, 64, type_flags, text);
+	struct sideband_event event;
+
+	assert_true(sideband_parse(record.data, record.len, &event));
+	assert_int_equal(event.type, SIDEBAND_SYMBOL);
+	assert_int_equal(event.symbol.start, 0xffffffffc0001000);
+	assert_int_equal(event.symbol.end, 0xffffffffc0001040);
+	assert_string_equal(event.symbol.name, name);
+	assert_int_equal(event.symbol.gone, gone);
+}
+
+static void a_function_of_the_kernel_comes_and_goes(void **state)
+{
+	(void)state;
+	check_symbol(PERF_RECORD_KSYMBOL_TYPE_BPF, "bpf_prog_12_tick", "bpf_prog_12_tick [bpf]",
+		     false);
+	check_symbol(PERF_RECORD_KSYMBOL_TYPE_OOL, "ftrace_trampoline", "ftrace_trampoline", false);
+	check_symbol(PERF_RECORD_KSYMBOL_TYPE_BPF | PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER << 16, "b",
+		     "b [bpf]", true);
+}
+
+static void a_name_that_is_too_long_is_cut(void **state)
+{
+	char text[201] = "", name[SIDEBAND_NAME_BYTES] = "";
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	memset(name, 'x', sizeof(name) - 1);
+	memcpy(name + sizeof(name) - 7, " [bpf]", 7);
+	check_symbol(PERF_RECORD_KSYMBOL_TYPE_BPF, text, name, false);
+}
+
+static void a_function_without_name_or_place_is_refused(void **state)
+{
+	struct record nameless = symbol_of(0xffffffffc0001000, 64, 1, "");
+	struct record empty = symbol_of(0xffffffffc0001000, 0, 1, "x");
+	struct record beyond = symbol_of(UINT64_MAX, 64, 1, "x");
+	struct sideband_event event;
+
+	(void)state;
+	assert_false(sideband_parse(nameless.data, nameless.len, &event));
+	assert_false(sideband_parse(empty.data, empty.len, &event));
+	assert_false(sideband_parse(beyond.data, beyond.len, &event));
+}
+
 static void a_record_that_is_cut_is_refused(void **state)
 {
 	struct record record[] = { fork_of(42, 41), comm_of(PERF_RECORD_MISC_COMM_EXEC) };
@@ -187,6 +248,9 @@ int main(void)
 		cmocka_unit_test(the_vdso_is_known_by_its_name),
 		cmocka_unit_test(a_mapping_that_can_not_be_is_refused),
 		cmocka_unit_test(records_that_were_lost_are_counted),
+		cmocka_unit_test(a_function_of_the_kernel_comes_and_goes),
+		cmocka_unit_test(a_name_that_is_too_long_is_cut),
+		cmocka_unit_test(a_function_without_name_or_place_is_refused),
 		cmocka_unit_test(a_record_that_is_cut_is_refused),
 	};
 
