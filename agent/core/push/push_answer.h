@@ -16,6 +16,7 @@
  *	no answer after sending			FAILED_LINK	wait, all
  *	no connection				UNREACHABLE	wait, all
  *	Pyroscope that names series in its text	PARTIAL		those are sent one by one, the others are delivered
+ *						(up to 1.12 it takes a request whole or not at all)
  */
 
 #include "lib/core/base.h"

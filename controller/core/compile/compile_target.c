@@ -7,6 +7,8 @@
 #include "lib/core/limits.h"
 #include "lib/core/plan/plan_check.h"
 
+#define LABEL_WORKLOAD "workload" /* in the plan, beside the pod labels that are passed on */
+
 static void add_containers(struct plan_target *target, const struct object *pod,
 			   const struct plan_class *cls, const size_t *container_class)
 {
@@ -24,27 +26,31 @@ static void add_containers(struct plan_target *target, const struct object *pod,
 	}
 }
 
-/* Returns false when a label that is there cannot be said. */
+/* Returns false when a label that is there cannot be said.  The first of a key stays: a pod's own label does not say what
+ * its workload is. */
+static bool add_label(struct plan_target *target, const char *key, const char *value)
+{
+	struct plan_label label = { (char *)key, (char *)value };
+
+	if (!value || target->label_nr == LIMIT_PLAN_LABELS ||
+	    (target->label_nr && strcmp(target->label[0].key, key) == 0))
+		return true;
+	if (plan_label_check(&label, NULL) < 0)
+		return false;
+	GROW(target->label, target->label_nr);
+	target->label[target->label_nr++] =
+		(struct plan_label){ .key = xstrdup(key), .value = xstrdup(value) };
+	return true;
+}
+
 static bool add_labels(struct plan_target *target, const struct object *pod,
 		       const struct compile_options *options)
 {
-	bool all = true;
+	bool all = add_label(target, LABEL_WORKLOAD, pod->pod.workload);
 
-	for (size_t i = 0; options && i < options->label_nr; i++) {
-		const char *key = options->label[i];
-		const char *value = labels_get(pod->labels, key);
-		struct plan_label label = { (char *)key, (char *)value };
-
-		if (!value || target->label_nr == LIMIT_PLAN_LABELS)
-			continue;
-		if (plan_label_check(&label, NULL) < 0) {
-			all = false;
-			continue;
-		}
-		GROW(target->label, target->label_nr);
-		target->label[target->label_nr++] =
-			(struct plan_label){ .key = xstrdup(key), .value = xstrdup(value) };
-	}
+	for (size_t i = 0; options && i < options->label_nr; i++)
+		all &= add_label(target, options->label[i],
+				 labels_get(pod->labels, options->label[i]));
 	return all;
 }
 

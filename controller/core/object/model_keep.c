@@ -19,6 +19,10 @@ static const struct json_keep annotations[] = {
 	END,
 };
 
+static const struct json_keep owner[] = {
+	{ .name = "kind" }, { .name = "name" }, { .name = "controller" }, END
+};
+
 static const struct json_keep metadata[] = {
 	WATCH_KEEP_METADATA,
 	{ .name = "uid" },
@@ -27,6 +31,7 @@ static const struct json_keep metadata[] = {
 	{ .name = "deletionTimestamp" },
 	{ .name = "labels" },
 	{ .name = "annotations", .member = annotations },
+	{ .name = "ownerReferences", .member = owner },
 	END,
 };
 

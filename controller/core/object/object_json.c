@@ -119,6 +119,7 @@ static void add_pod(json_t *to, const struct pod *pod)
 
 	set_text(to, "node", pod->node);
 	set_text(to, "service", pod->service);
+	set_text(to, "workload", pod->workload);
 	set_true(to, "done", pod->done);
 	for (size_t i = 0; i < pod->container_nr; i++) {
 		cleanup(freep) char *cid = cid_text(pod->container[i].cid);

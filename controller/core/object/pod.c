@@ -11,6 +11,8 @@
 #include "lib/core/plan/plan_check.h"
 #include "lib/core/text/json.h"
 
+#define JOB_DIGITS 8 /* of the minute that a CronJob's Job is named by */
+
 const char *pod_lost_name(enum pod_lost lost)
 {
 	static const char *const name[POD_LOST_NR] = {
@@ -149,6 +151,46 @@ static void read_service(struct pod *pod, const json_t *annotations)
 	}
 }
 
+/* What of a name ends in "-TAIL"; all of it when it does not. */
+static size_t without_tail(const char *name, const char *tail)
+{
+	size_t len = strlen(name), tail_len = strlen(tail);
+	size_t stem = len > tail_len + 1 ? len - tail_len - 1 : 0;
+
+	return stem && name[stem] == '-' && strcmp(name + stem + 1, tail) == 0 ? stem : len;
+}
+
+/* Of a ReplicaSet's name what its Deployment's is, of a CronJob's Job what the CronJob's is: the rest is another one each
+ * time. */
+static size_t stem(const char *kind, const char *name, const char *hash)
+{
+	const char *dash = strrchr(name, '-');
+
+	if (strcmp(kind, "ReplicaSet") == 0 && hash)
+		return without_tail(name, hash);
+	if (strcmp(kind, "Job") == 0 && dash && strlen(dash + 1) >= JOB_DIGITS &&
+	    !dash[1 + strspn(dash + 1, "0123456789")])
+		return without_tail(name, dash + 1);
+	return strlen(name);
+}
+
+static void read_workload(struct pod *pod, const json_t *metadata)
+{
+	const char *hash = get_string(json_object_get(metadata, "labels"), "pod-template-hash");
+	const json_t *owner;
+	size_t i;
+
+	json_array_foreach(json_object_get(metadata, "ownerReferences"), i, owner)
+	{
+		const char *kind = get_string(owner, "kind"), *name = get_string(owner, "name");
+
+		if (pod->workload || !json_is_true(json_object_get(owner, "controller")) || !kind ||
+		    !name || !name_valid(name, LIMIT_NAME_BYTES, false))
+			continue;
+		pod->workload = xstrndup(name, stem(kind, name, hash));
+	}
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct pod_container *)a)->name,
@@ -157,8 +199,8 @@ static int by_name(const void *a, const void *b)
 
 int pod_from_json(const json_t *json, bool cgroups, struct pod *pod, struct err *err)
 {
-	const json_t *annotations =
-		json_object_get(json_object_get(json, "metadata"), "annotations");
+	const json_t *metadata = json_object_get(json, "metadata");
+	const json_t *annotations = json_object_get(metadata, "annotations");
 	const json_t *spec = json_object_get(json, "spec");
 	const json_t *status = json_object_get(json, "status");
 	const char *node = get_string(spec, "nodeName");
@@ -179,6 +221,7 @@ int pod_from_json(const json_t *json, bool cgroups, struct pod *pod, struct err 
 	read_ids(pod, status, "initContainerStatuses");
 	read_ids(pod, status, "ephemeralContainerStatuses");
 	read_service(pod, annotations);
+	read_workload(pod, metadata);
 	if (pod->container_nr > 1)
 		qsort(pod->container, pod->container_nr, sizeof(*pod->container), by_name);
 	return 0;
@@ -194,4 +237,5 @@ void pod_release(struct pod *pod)
 	free(pod->container);
 	free(pod->node);
 	free(pod->service);
+	free(pod->workload);
 }

@@ -34,8 +34,9 @@ enum pod_lost {
 const char *pod_lost_name(enum pod_lost lost);
 
 struct pod {
-	char *node;			 /* NULL = not scheduled */
-	char *service;			 /* from an annotation; NULL = none */
+	char *node;	/* NULL = not scheduled */
+	char *service;	/* from an annotation; NULL = none */
+	char *workload; /* the Deployment's, StatefulSet's, ... name; NULL = none */
 	struct pod_container *container; /* sorted by name; init and ephemeral ones too */
 	size_t container_nr;
 	bool done;     /* Succeeded or Failed: runs no more */

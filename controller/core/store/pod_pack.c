@@ -77,6 +77,7 @@ struct object *pod_pack(struct object *pod, struct shared_texts *texts)
 		pod->labels ? shared_text_take(texts, pod->labels, labels_size(pod->labels)) : NULL;
 	to->pod.node = share(texts, pod->pod.node);
 	to->pod.service = share(texts, pod->pod.service);
+	to->pod.workload = share(texts, pod->pod.workload);
 	object_free(pod);
 	return to;
 }
@@ -89,5 +90,6 @@ void pod_packed_free(struct object *pod, struct shared_texts *texts)
 	shared_text_give_back(texts, pod->labels);
 	shared_text_give_back(texts, pod->pod.node);
 	shared_text_give_back(texts, pod->pod.service);
+	shared_text_give_back(texts, pod->pod.workload);
 	free(pod);
 }

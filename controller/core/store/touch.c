@@ -16,7 +16,8 @@ static bool pod_equal(const struct object *a, const struct object *b)
 
 	if (strcmp(a->uid, b->uid) != 0 || !labels_equal(a->labels, b->labels) ||
 	    p->done != q->done || p->lost != q->lost || !text_equal(p->node, q->node) ||
-	    !text_equal(p->service, q->service) || p->container_nr != q->container_nr)
+	    !text_equal(p->service, q->service) || !text_equal(p->workload, q->workload) ||
+	    p->container_nr != q->container_nr)
 		return false;
 	for (size_t i = 0; i < p->container_nr; i++) {
 		const struct pod_container *c = &p->container[i], *d = &q->container[i];

@@ -179,6 +179,40 @@ static void other_kinds_are_told_apart_from_wrong_ones(void **state)
 	refuse("7", -EINVAL, "an object must be a map");
 }
 
+static void check_workload(const char *owner, const char *wanted)
+{
+	cleanup(freep) char *text = xasprintf(
+		"{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {\"name\": \"p\","
+		"\"namespace\": \"a\", \"uid\": \"123-abc\", \"labels\": {\"pod-template-hash\": "
+		"\"7d4b9c\"}, \"ownerReferences\": [{\"kind\": \"Node\", \"name\": \"n\"}, {%s}]}}",
+		owner);
+	struct object *o = world_object_text(text);
+
+	if (wanted)
+		assert_string_equal(o->pod.workload, wanted);
+	else
+		assert_null(o->pod.workload);
+	object_free(o);
+}
+
+static void a_pods_workload_is_what_people_call_it(void **state)
+{
+#define OWNER(kind, name) "\"controller\": true, \"kind\": \"" kind "\", \"name\": \"" name "\""
+	(void)state;
+	check_workload(OWNER("ReplicaSet", "settlement-7d4b9c"), "settlement");
+	check_workload(OWNER("ReplicaSet", "by-hand"), "by-hand");
+	check_workload(OWNER("ReplicaSet", "-7d4b9c"), NULL);
+	check_workload(OWNER("ReplicaSet", "7d4b9c"), "7d4b9c");
+	check_workload(OWNER("StatefulSet", "ledger-7d4b9c"), "ledger-7d4b9c");
+	check_workload(OWNER("DaemonSet", "node-exporter"), "node-exporter");
+	check_workload(OWNER("Job", "backup-29391840"), "backup");
+	check_workload(OWNER("Job", "migrate-2"), "migrate-2");
+	check_workload(OWNER("Job", "29391840"), "29391840");
+	check_workload(OWNER("ReplicaSet", "../x"), NULL);
+	check_workload("\"kind\": \"ReplicaSet\", \"name\": \"settlement-7d4b9c\"", NULL);
+	check_workload("\"controller\": true, \"kind\": 1, \"name\": []", NULL);
+}
+
 static void a_pod_keeps_its_containers_ids_and_cgroups(void **state)
 {
 	struct object *o = world_object_text(
@@ -249,6 +283,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_policy_is_read_whole),
+		cmocka_unit_test(a_pods_workload_is_what_people_call_it),
 		cmocka_unit_test(absent_is_not_zero),
 		cmocka_unit_test(a_wrong_policy_is_refused_by_field),
 		cmocka_unit_test(a_wrong_cluster_policy_is_refused_by_field),
