@@ -19,8 +19,8 @@ def _varint(data, at):
         shift += 7
 
 
-def _fields(data):
-    """(field number, int or bytes) of one message."""
+def fields(data):
+    """(field number, int or bytes) of one message of protobuf."""
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
@@ -58,12 +58,12 @@ class Profile:
         self._samples, self._lines, self._names, self.mappings = [], {}, {}, 0
         self._ids = {3: [], 4: [], 5: []}
         with gzip.open(path) as file:
-            for number, value in _fields(file.read()):
+            for number, value in fields(file.read()):
                 self._top_level(number, value)
 
     def _top_level(self, number, value):
         if number == 1:
-            self._types.append(dict(_fields(value)))
+            self._types.append(dict(fields(value)))
         elif number == 2:
             self._samples.append(value)
         elif number in (3, 4, 5):
@@ -75,17 +75,17 @@ class Profile:
         elif number == 10:
             self.duration_ns = value
         elif number == 11:
-            self._period_type = dict(_fields(value))
+            self._period_type = dict(fields(value))
         elif number == 12:
             self.period = value
 
     def _entry(self, number, value):
-        fields = list(_fields(value))
-        ident = dict(fields)[1]
+        found = list(fields(value))
+        ident = dict(found)[1]
         if number == 4:
-            self._lines[ident] = [dict(_fields(v)).get(1, 0) for n, v in fields if n == 4]
+            self._lines[ident] = [dict(fields(v)).get(1, 0) for n, v in found if n == 4]
         elif number == 5:
-            self._names[ident] = dict(fields).get(2, 0)
+            self._names[ident] = dict(found).get(2, 0)
         return ident
 
     # What the path says: DIR/NAMESPACE/POD/CONTAINER/TIME-ID-RATEhz.pb.gz
@@ -122,13 +122,13 @@ class Profile:
         """(stack, value, labels) of each sample."""
         for raw in self._samples:
             locations, values, labels = [], [], {}
-            for number, value in _fields(raw):
+            for number, value in fields(raw):
                 if number == 1:
                     locations += _numbers(value)
                 elif number == 2:
                     values += _numbers(value)
                 elif number == 3:
-                    label = dict(_fields(value))
+                    label = dict(fields(value))
                     labels[self._strings[label[1]]] = self._strings[label.get(2, 0)]
             stack = tuple(self._name(f) for loc in locations for f in self._lines[loc] or [0])
             yield stack, values[0], labels
