@@ -37,8 +37,9 @@
 	"  Read a profile:\n"                                                                      \
 	"    go tool pprof -http=: /tmp/profiles/NAMESPACE/POD/CONTAINER/*.pb.gz\n"
 
-#define OWN_NR 23
-#define TABLE_NR (OWN_NR + PUSH_BACKEND_NR * SETTINGS_PUSH_OPTIONS)
+#define OWN_NR 18
+#define PUSH_NR 5
+#define TABLE_NR (OWN_NR + PUSH_BACKEND_NR * SETTINGS_PUSH_OPTIONS + PUSH_NR)
 #define PUSH_AT 13 /* where the options of the backends stand, behind those of the file sink */
 
 static void fill_own(struct settings *s, struct option_def def[OWN_NR])
@@ -75,20 +76,6 @@ static void fill_own(struct settings *s, struct option_def def[OWN_NR])
 		{ "sink-file-max", OPTION_U32, &s->sink_max_mb, .fallback = "1024", .min = 1,
 		  .max = 1 << 20, .arg = "MB",
 		  .help = "when the files exceed this, the oldest are deleted" },
-		{ "sink-label", OPTION_LIST, &s->push_label, .arg = "NAME=VALUE",
-		  .group = "Profiles to any backend", .check = push_label_check,
-		  .help = "a label more on every profile that is pushed, as cluster=prod" },
-		{ "sink-label-values", OPTION_U32, &s->push_label_values, .fallback = "256",
-		  .min = 1, .max = 65536, .arg = "NR",
-		  .help = "values of one pod label of one namespace; one more is \"_other\"" },
-		{ "sink-queue", OPTION_U32, &s->push_queue_mb, .fallback = "8", .min = 1,
-		  .max = 1024, .arg = "MB",
-		  .help = "memory for profiles that wait, of each backend" },
-		{ "sink-spool", OPTION_TEXT, &s->push_spool, .arg = "DIR",
-		  .help = "where those go that find no room in memory, or are left at the end" },
-		{ "sink-spool-max", OPTION_U32, &s->push_spool_mb, .fallback = "64", .min = 1,
-		  .max = 1024, .arg = "MB",
-		  .help = "of the disk for them, of each backend; the oldest are dropped" },
 		{ "http-listen", OPTION_TEXT, &s->http_listen, .fallback = "127.0.0.1:8081",
 		  .arg = "HOST:PORT", .group = "Operation", .check = address_check_listen,
 		  .help = "serves /metrics, /healthz and /readyz" },
@@ -105,6 +92,28 @@ static void fill_own(struct settings *s, struct option_def def[OWN_NR])
 	memcpy(def, table, sizeof(table));
 }
 
+static void fill_push(struct settings *s, struct option_def def[PUSH_NR])
+{
+	const struct option_def table[PUSH_NR] = {
+		{ "sink-label", OPTION_LIST, &s->push_label, .arg = "NAME=VALUE",
+		  .group = "Profiles to any backend", .check = push_label_check,
+		  .help = "a label more on every profile that is pushed, as cluster=prod" },
+		{ "sink-label-values", OPTION_U32, &s->push_label_values, .fallback = "256",
+		  .min = 1, .max = 65536, .arg = "NR",
+		  .help = "values of one pod label of one namespace; one more is \"_other\"" },
+		{ "sink-queue", OPTION_U32, &s->push_queue_mb, .fallback = "8", .min = 1,
+		  .max = 1024, .arg = "MB",
+		  .help = "memory for profiles that wait, of each backend" },
+		{ "sink-spool", OPTION_TEXT, &s->push_spool, .arg = "DIR",
+		  .help = "where those go that find no room in memory, or are left at the end" },
+		{ "sink-spool-max", OPTION_U32, &s->push_spool_mb, .fallback = "64", .min = 1,
+		  .max = 1024, .arg = "MB",
+		  .help = "of the disk for them, of each backend; the oldest are dropped" },
+	};
+
+	memcpy(def, table, sizeof(table));
+}
+
 /* In the order of --help. */
 static void fill_table(struct settings *s, struct option_def def[TABLE_NR])
 {
@@ -115,6 +124,8 @@ static void fill_table(struct settings *s, struct option_def def[TABLE_NR])
 	memcpy(def, own, PUSH_AT * sizeof(*def));
 	for (int i = 0; i < PUSH_BACKEND_NR; i++, at += SETTINGS_PUSH_OPTIONS)
 		settings_push_table(&s->push[i], (enum push_backend)i, at);
+	fill_push(s, at);
+	at += PUSH_NR;
 	memcpy(at, own + PUSH_AT, (OWN_NR - PUSH_AT) * sizeof(*def));
 }
 

@@ -8,7 +8,7 @@
 #include "agent/core/push/push_url.h"
 
 #define AGE_MIN_NS (60 * NSEC_PER_SEC)
-#define AGE_MAX_NS (7 * 24 * 3600 * NSEC_PER_SEC)
+#define AGE_MAX_NS (7LL * 24 * 3600 * NSEC_PER_SEC)
 
 const char *settings_push_name(enum push_backend backend)
 {
@@ -52,7 +52,7 @@ const char *settings_push_name(enum push_backend backend)
 		  .help = "a header more" },                                                        \
 	{                                                                                           \
 		"sink-" P "-max-age", OPTION_DURATION, &s->max_age_ns,                              \
-			.min = AGE_MIN_NS, .max = AGE_MAX_NS, .fallback = AGE,                      \
+			.min = AGE_MIN_NS, .max = AGE_MAX_NS, .fallback = (AGE),                    \
 			.help = "older profiles are dropped unsent"                                 \
 	}
 
@@ -91,18 +91,28 @@ void settings_push_table(struct settings_push *push, enum push_backend backend,
 
 /* --- what belongs together --- */
 
+/* An option that says nothing without a URL, if one is there. */
 static const char *needs_url(const struct settings_push *push)
 {
-	return push->tenant	     ? "tenant"
-	       : push->tenant_map.nr ? "tenant-map"
-	       : push->user	     ? "user"
-	       : push->password_file ? "password-file"
-	       : push->token_file    ? "token-file"
-	       : push->tls_ca	     ? "tls-ca"
-	       : push->tls_cert	     ? "tls-cert"
-	       : push->tls_key	     ? "tls-key"
-	       : push->header.nr     ? "header"
-				     : NULL;
+	const struct {
+		bool there;
+		const char *name;
+	} option[] = {
+		{ push->tenant, "tenant" },
+		{ push->tenant_map.nr > 0, "tenant-map" },
+		{ push->user, "user" },
+		{ push->password_file, "password-file" },
+		{ push->token_file, "token-file" },
+		{ push->tls_ca, "tls-ca" },
+		{ push->tls_cert, "tls-cert" },
+		{ push->tls_key, "tls-key" },
+		{ push->header.nr > 0, "header" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(option); i++)
+		if (option[i].there)
+			return option[i].name;
+	return NULL;
 }
 
 int settings_push_check(const struct settings_push *push, enum push_backend backend,

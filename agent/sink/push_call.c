@@ -241,11 +241,10 @@ static void set_transport(struct push_call *call, const struct push_target *targ
 	set_tls(easy, target);
 }
 
-static void set_callbacks(struct push_call *call, void *owner)
+static void set_callbacks(struct push_call *call)
 {
 	CURL *easy = call->easy;
 
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, owner);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
@@ -254,7 +253,7 @@ static void set_callbacks(struct push_call *call, void *owner)
 }
 
 int push_call_new(const struct push_target *target, const char *tenant, uint8_t *body, size_t len,
-		  void *owner, struct push_call **ret_call, struct err *err)
+		  struct push_call **ret_call, struct err *err)
 {
 	struct push_call *call = xcalloc(1, sizeof(*call));
 	int r;
@@ -267,7 +266,7 @@ int push_call_new(const struct push_target *target, const char *tenant, uint8_t 
 	call->grpc_status = -1;
 	set_transport(call, target);
 	set_headers(call, target, tenant);
-	set_callbacks(call, owner);
+	set_callbacks(call);
 	r = set_credentials(call, target, err);
 	if (r < 0) {
 		push_call_free(call);

@@ -37,10 +37,10 @@ must_check int push_target_check(const struct push_target *target, struct err *e
 
 struct push_call;
 
-/* Ready for curl_multi_add_handle(); CURLOPT_PRIVATE is `owner`.  Takes `body` over.  A negative errno when a file cannot be
+/* Ready for curl_multi_add_handle(); CURLOPT_PRIVATE is the caller's.  Takes `body` over.  A negative errno when a file cannot be
  * read (`body` is freed, too). */
 must_check int push_call_new(const struct push_target *target, const char *tenant, uint8_t *body,
-			     size_t len, void *owner, struct push_call **ret_call, struct err *err);
+			     size_t len, struct push_call **ret_call, struct err *err);
 void push_call_free(struct push_call *call);
 
 CURL *push_call_easy(const struct push_call *call);

@@ -40,26 +40,34 @@ static void temp_name(const char *name, char out[TEMP_NAME])
 	snprintf(out, TEMP_NAME, ".%s" TEMP_TAIL, name);
 }
 
+static int take_dir(int fd, const char *path, struct err *err)
+{
+	if (faccessat(fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) < 0)
+		return err_set(err, -errno, "cannot write into %s: %s", path, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, -EBUSY, "%s is used by another agent", path);
+	return 0;
+}
+
 int push_spool_open(const char *dir, const char *name, struct push_spool **ret_spool,
 		    struct err *err)
 {
 	cleanup(freep) char *path = xasprintf("%s/%s", dir, name);
-	cleanup(closep) int fd = -1;
-	int r = fs_mkdir_all(path, 0700, err);
+	int fd, r = fs_mkdir_all(path, 0700, err);
 
 	if (r < 0)
 		return err_wrap(err, r, "cannot make %s", path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(err, -errno, "cannot open %s: %s", path, strerror(errno));
-	if (faccessat(fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) < 0)
-		return err_set(err, -errno, "cannot write into %s: %s", path, strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(err, -EBUSY, "%s is used by another agent", path);
+	r = take_dir(fd, path, err);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
 	*ret_spool = xcalloc(1, sizeof(**ret_spool));
 	(*ret_spool)->path = TAKE_PTR(path);
 	(*ret_spool)->fd = fd;
-	fd = -1;
 	return 0;
 }
 

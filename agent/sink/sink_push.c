@@ -165,11 +165,13 @@ static void begin(struct sink_push *sink)
 		return;
 	}
 	body = push_body(sink->options.target.wire, record, request->batch.nr, &len);
-	if (push_call_new(&sink->options.target, request->batch.tenant, body, len, request,
-			  &request->call, &verdict.why) < 0)
+	if (push_call_new(&sink->options.target, request->batch.tenant, body, len, &request->call,
+			  &verdict.why) < 0) {
 		settle(request, &verdict);
-	else
-		curl_multi_add_handle(curl_loop_multi(sink->curl), push_call_easy(request->call));
+		return;
+	}
+	curl_easy_setopt(push_call_easy(request->call), CURLOPT_PRIVATE, request);
+	curl_multi_add_handle(curl_loop_multi(sink->curl), push_call_easy(request->call));
 }
 
 static void end_call(struct request *request)

@@ -167,8 +167,12 @@ static bool full(const struct push_batch *batch)
 
 static void expire_lane(struct push_queue *queue, struct push_list *list, int64_t wall_ns)
 {
-	while (list->first && wall_ns - list->first->start_ns > queue->options.max_age_ns)
-		drop_first(queue, list->first, PUSH_DROPPED_TOO_OLD);
+	struct push_entry *entry = list->first, *next;
+
+	for (; entry && wall_ns - entry->start_ns > queue->options.max_age_ns; entry = next) {
+		next = entry->next;
+		drop_first(queue, entry, PUSH_DROPPED_TOO_OLD);
+	}
 }
 
 static void expire_both(struct push_queue *queue, struct push_lane *lane, int64_t wall_ns)
@@ -253,33 +257,43 @@ void push_queue_lost(struct push_queue *queue, struct push_batch *batch, size_t 
 
 /* --- the rest --- */
 
+/* When a request of the lane may begin; INT64_MAX = when one of its tenant is over. */
+static int64_t lane_due(const struct push_lane *lane)
+{
+	bool has = lane->memory.nr || lane->spool.nr;
+
+	return has && !lane->tenant->busy ? lane->tenant->retry_at_ns : INT64_MAX;
+}
+
 int64_t push_queue_due(const struct push_queue *queue, int64_t now_ns)
 {
 	int64_t due_ns = INT64_MAX;
 
 	if (queue->requests >= requests_max(queue))
 		return INT64_MAX;
-	for (size_t i = 0; i < queue->lane_nr && due_ns > now_ns; i++) {
-		const struct push_lane *lane = queue->lane[i];
+	for (size_t i = 0; i < queue->lane_nr && due_ns > now_ns; i++)
+		due_ns = MIN(due_ns, lane_due(queue->lane[i]));
+	return due_ns == INT64_MAX ? due_ns : MAX(MAX(due_ns, queue->retry_at_ns), now_ns);
+}
 
-		if ((lane->memory.nr || lane->spool.nr) && !lane->tenant->busy)
-			due_ns = MIN(due_ns, MAX(lane->tenant->retry_at_ns, now_ns));
+static void stop_lane(struct push_queue *queue, struct push_lane *lane)
+{
+	struct push_entry *entry = lane->memory.first, *next;
+
+	for (; entry; entry = next) {
+		next = entry->next;
+		if (queue->events.spill)
+			spill(queue, entry);
+		else
+			drop_first(queue, entry, PUSH_DROPPED_STOPPED);
 	}
-	return due_ns == INT64_MAX ? due_ns : MAX(due_ns, queue->retry_at_ns);
 }
 
 void push_queue_stop(struct push_queue *queue)
 {
 	assert(queue->requests == 0);
 	for (size_t i = 0; i < queue->lane_nr; i++)
-		while (queue->lane[i]->memory.first) {
-			struct push_entry *entry = queue->lane[i]->memory.first;
-
-			if (queue->events.spill)
-				spill(queue, entry);
-			else
-				drop_first(queue, entry, PUSH_DROPPED_STOPPED);
-		}
+		stop_lane(queue, queue->lane[i]);
 }
 
 void push_queue_stats(const struct push_queue *queue, struct push_queue_stats *ret_stats)
