@@ -111,6 +111,14 @@ static void arm_in(struct sink_push *sink, uint64_t wait_ms)
 	uv_timer_start(&sink->timer, on_timer, wait_ms, 0);
 }
 
+static bool is_over(const struct sink_push *sink, int64_t now_ns)
+{
+	struct push_queue_stats stats;
+
+	push_queue_stats(sink->queue, &stats);
+	return sink->stop_at_ns && (stats.nr == 0 || now_ns >= sink->stop_at_ns);
+}
+
 /* When there is something to do. */
 static void arm(struct sink_push *sink)
 {
@@ -122,7 +130,7 @@ static void arm(struct sink_push *sink)
 	if (due_ns != INT64_MAX && !sink->stop_at_ns)
 		due_ns = MAX(due_ns, sink->hold_until_ns);
 	if (sink->stop_at_ns)
-		due_ns = MIN(due_ns, sink->stop_at_ns);
+		due_ns = MIN(due_ns, is_over(sink, now_ns) ? now_ns : sink->stop_at_ns);
 	due_ns = MIN(due_ns, now_ns + WAIT_MAX_MS * NSEC_PER_MSEC);
 	arm_in(sink, (uint64_t)(MAX(due_ns - now_ns, 0) + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
 }
@@ -240,14 +248,6 @@ static void close_all(struct sink_push *sink)
 	sink->closed = true;
 	curl_loop_close(sink->curl);
 	uv_close((uv_handle_t *)&sink->timer, NULL);
-}
-
-static bool is_over(const struct sink_push *sink, int64_t now_ns)
-{
-	struct push_queue_stats stats;
-
-	push_queue_stats(sink->queue, &stats);
-	return sink->stop_at_ns && (stats.nr == 0 || now_ns >= sink->stop_at_ns);
 }
 
 static void on_timer(uv_timer_t *timer)
