@@ -198,6 +198,17 @@ void push_labels_release(struct push_labels *labels)
 	labels->nr = 0;
 }
 
+static bool is_ours(const char *name)
+{
+	static const char *const ours[] = { "service_name", "namespace", "pod",
+					    "container",    "node",	 "workload" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		if (strcmp(name, ours[i]) == 0)
+			return true;
+	return false;
+}
+
 int push_label_check(const char *text, struct err *err)
 {
 	const char *equal = strchr(text, '=');
@@ -209,6 +220,8 @@ int push_label_check(const char *text, struct err *err)
 			       "\"%.64s\" is not NAME=VALUE with a name of a-z A-Z 0-9 _, as "
 			       "cluster=prod",
 			       text);
+	if (is_ours(name))
+		return err_set(err, -EINVAL, "%s is set by the agent", name);
 	return 0;
 }
 

@@ -126,6 +126,8 @@ static void added_labels_are_checked(void **state)
 	assert_true(push_label_check("a.b=c", &err) < 0);
 	assert_true(push_label_check("__name__=c", &err) < 0);
 	assert_true(push_label_check("1a=c", &err) < 0);
+	assert_true(push_label_check("namespace=c", &err) < 0);
+	assert_string_equal(err.text, "namespace is set by the agent");
 }
 
 int main(void)
