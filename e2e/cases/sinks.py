@@ -11,7 +11,7 @@ import time
 from rubato import scope
 from rubato.daemons import BUILD, REPO
 from rubato.rig import NODE, Rig
-from rubato.sink_server import SinkServer, identity, reset, server_tls
+from rubato.sink_server import SinkServer, identity, reset, server_tls, trickle
 from . import until
 
 OK = (200, {}, b"{}")
@@ -86,7 +86,7 @@ async def each_answer_by_its_rule(checks):
 # --- away, and back; the agent with it ---
 
 def _awkward():
-    """The first three requests: no answer, an answer that breaks off, one that is read slowly."""
+    """The first three requests: no answer, an answer that breaks off, one that comes late and piece by piece."""
     seen = []
 
     def script(request, nr, handler):
@@ -97,6 +97,8 @@ def _awkward():
         if len(seen) == 2:
             reset(handler)
             return None
+        if len(seen) == 3:
+            trickle(handler)
         return OK
     return script
 

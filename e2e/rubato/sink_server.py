@@ -9,6 +9,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections import Counter
 
 from . import pprof, scope
@@ -148,6 +149,14 @@ def reset(handler):
     handler.wfile.flush()
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     handler.connection.close()
+
+
+def trickle(handler):
+    """An answer before the answer, a few bytes a second."""
+    for byte in b"HTTP/1.1 100 Continue\r\n\r\n":
+        handler.wfile.write(bytes([byte]))
+        handler.wfile.flush()
+        time.sleep(0.1)
 
 
 def identity(profile):
