@@ -5,11 +5,13 @@ Looked for in this order: TEST_ASSET_KUBE_APISERVER, TEST_ASSET_ETCD, TEST_ASSET
 KUBEBUILDER_ASSETS (a directory), the cache, and at last built by Go from e2e/tools/*/go.mod.  So are those of our own:
 the programs of bench/scale, e2e/tools/spin, and CoreDNS with the few plugins that it needs here."""
 
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -122,5 +124,28 @@ def _build(name):
 
 
 def find(name):
-    """The path of the tool; raises Missing."""
-    return _found(name) or _build(name)
+    """The path of the tool; raises Missing.  Who finds it being built waits for that."""
+    if path := _found(name):
+        return path
+    cache = _cache_dir(name)
+    os.makedirs(cache, exist_ok=True)
+    with open(os.path.join(cache, name + ".lock"), "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for {name}, which is being built already ...", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        return _found(name) or _build(name)
+
+
+def main():
+    """Build what is named and not there, or all that the tests use: `python3 -m rubato.tools [NAME...]`."""
+    for name in sys.argv[1:] or [name for name in TOOLS if not name.startswith("scale-")]:
+        try:
+            find(name)
+        except Missing as why:
+            print(why, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
