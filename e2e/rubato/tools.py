@@ -3,7 +3,7 @@
 
 Looked for in this order: TEST_ASSET_KUBE_APISERVER, TEST_ASSET_ETCD, TEST_ASSET_KUBECTL, ... (a file each),
 KUBEBUILDER_ASSETS (a directory), the cache, and at last built by Go from e2e/tools/*/go.mod.  So are those of our own:
-the programs of bench/scale, e2e/tools/spin, and CoreDNS with the few plugins that it needs here."""
+the programs of bench/scale, e2e/tools/spin, e2e/tools/opamp, and CoreDNS with the few plugins that it needs here."""
 
 import fcntl
 import hashlib
@@ -31,6 +31,7 @@ TOOLS = {
     "coredns": ("e2e/tools/coredns", ".", 2),
     "parca": ("e2e/tools/parca", "github.com/parca-dev/parca/cmd/parca", 6),
     "pyroscope": ("e2e/tools/pyroscope", "github.com/grafana/pyroscope/cmd/pyroscope", 3),
+    "opamp": ("e2e/tools/opamp", ".", 1),
     "spin": ("e2e/tools/spin", ".", 1),
     "scale-fill": ("bench/scale", "./fill", 1),
     "scale-informer": ("bench/scale", "./informer", 3),
