@@ -18,7 +18,7 @@ void hub_plan_unref(struct hub_plan *plan)
 {
 	if (!plan || --plan->refs > 0)
 		return;
-	plan_release(&plan->plan);
+	free(plan->pack);
 	free(plan);
 }
 
@@ -181,13 +181,16 @@ static bool boosts_run(const struct plan *plan, int64_t now_ns)
 	return false;
 }
 
-/* Both have the same content, hence the same boosts; the boosts are sorted. */
-static bool clocks_differ(const struct plan *a, const struct plan *b)
+/* If both have the same content, they have the same boosts; the boosts are sorted. */
+static bool clocks_differ(const struct plan_pack *before, const struct plan *plan)
 {
-	if (a->boost_nr != b->boost_nr)
+	cleanup(plan_release) struct plan old;
+
+	plan_unpack_boosts(before, &old);
+	if (old.boost_nr != plan->boost_nr)
 		return true;
-	for (size_t i = 0; i < a->boost_nr; i++)
-		if (a->boost[i].expires_ns != b->boost[i].expires_ns)
+	for (size_t i = 0; i < old.boost_nr; i++)
+		if (old.boost[i].expires_ns != plan->boost[i].expires_ns)
 			return true;
 	return false;
 }
@@ -200,13 +203,13 @@ void hub_set_plan(struct hub *hub, const char *node, struct plan *plan, enum hub
 	bool moved;
 
 	fresh->refs = 1;
-	fresh->plan = *plan;
+	plan_normalize(plan);
+	plan_hash(plan, fresh->hash);
+	fresh->pack = plan_pack(plan);
+	moved = peer->wanted && clocks_differ(peer->wanted->pack, plan);
+	hub_fsm_want(&peer->fsm, fresh->hash, boosts_run(plan, now_ns), moved, lane, now_ns);
+	plan_release(plan);
 	*plan = (struct plan){ 0 };
-	plan_normalize(&fresh->plan);
-	plan_hash(&fresh->plan, fresh->hash);
-	moved = peer->wanted && clocks_differ(&peer->wanted->plan, &fresh->plan);
-	hub_fsm_want(&peer->fsm, fresh->hash, boosts_run(&fresh->plan, now_ns), moved, lane,
-		     now_ns);
 	hub_plan_unref(peer->wanted);
 	peer->wanted = fresh;
 	/* A controller that restarted finds its plans in force: each is the next delta's base. */

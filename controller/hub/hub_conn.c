@@ -82,22 +82,45 @@ static void put_session(const struct hub_conn *conn, struct opamp_to_agent *msg)
 		put_custom(msg, CONTROL_SESSION, control_session_pack(&session));
 }
 
+static char *pack_delta(const struct hub_peer *peer, const struct control_head *head)
+{
+	cleanup(plan_release) struct plan have, wanted;
+
+	plan_unpack(peer->have->pack, &have);
+	plan_unpack(peer->wanted->pack, &wanted);
+	return control_delta_pack(head, &have, &wanted, peer->sent_ns, peer->hub->ttl_ms);
+}
+
+static char *pack_plan(const struct hub_peer *peer, const struct control_head *head)
+{
+	cleanup(plan_release) struct plan wanted;
+
+	plan_unpack(peer->wanted->pack, &wanted);
+	return control_plan_pack(head, &wanted, peer->sent_ns, peer->hub->ttl_ms);
+}
+
+static char *pack_ttl(const struct hub_peer *peer, int64_t now_ns)
+{
+	cleanup(plan_release) struct plan boosts;
+
+	plan_unpack_boosts(peer->wanted->pack, &boosts);
+	return control_ttl_pack(&peer->hub->epoch, &boosts, now_ns, peer->hub->ttl_ms);
+}
+
 /* The wanted plan, as a delta if one was asked for and is small. */
 static const char *put_plan(struct hub_peer *peer, bool as_delta, struct opamp_to_agent *msg)
 {
 	const struct hub *hub = peer->hub;
 	struct control_head head = { .epoch = hub->epoch, .gen = peer->fsm.gen };
-	int64_t now_ns = now_boot_ns();
 	char *body;
 
-	peer->sent_ns = now_ns;
+	peer->sent_ns = now_boot_ns();
 	hub_plan_unref(peer->flight);
 	peer->flight = hub_plan_ref(peer->wanted);
 	memcpy(head.hash, peer->wanted->hash, sizeof(head.hash));
 	if (as_delta) {
 		memcpy(head.base, peer->have->hash, sizeof(head.base));
-		body = control_delta_pack(&head, &peer->have->plan, &peer->wanted->plan, now_ns,
-					  hub->ttl_ms);
+		body = pack_delta(peer, &head);
 		if (strlen(body) <= (size_t)LIMIT_DELTA_BYTES) {
 			put_custom(msg, CONTROL_DELTA, body);
 			return CONTROL_DELTA;
@@ -106,7 +129,7 @@ static const char *put_plan(struct hub_peer *peer, bool as_delta, struct opamp_t
 		head.base[0] = '\0';
 		peer->fsm.inflight_delta = false;
 	}
-	msg->plan = control_plan_pack(&head, &peer->wanted->plan, now_ns, hub->ttl_ms);
+	msg->plan = pack_plan(peer, &head);
 	msg->plan_len = strlen(msg->plan);
 	memcpy(msg->hash, head.hash, sizeof(msg->hash));
 	return "plan";
@@ -140,9 +163,7 @@ static int write_next(struct hub_conn *conn)
 			msg.flags = OPAMP_SERVER_REPORT_FULL_STATE;
 	} else if (send == HUB_SEND_TTL && conn->knows_us) {
 		type = CONTROL_TTL;
-		put_custom(&msg, CONTROL_TTL,
-			   control_ttl_pack(&conn->hub->epoch, &peer->wanted->plan, now_ns,
-					    conn->hub->ttl_ms));
+		put_custom(&msg, CONTROL_TTL, pack_ttl(peer, now_ns));
 	}
 	r = send_message(conn, &msg, type);
 	opamp_to_agent_release(&msg);

@@ -17,6 +17,7 @@
 #include "lib/control/ws.h"
 #include "lib/control/ws_message.h"
 #include "lib/core/control/opamp.h"
+#include "lib/core/plan/plan_pack.h"
 #include "lib/observe/metrics.h"
 
 #include <uv.h>
@@ -27,7 +28,7 @@
 struct hub_plan {
 	unsigned refs;
 	char hash[PLAN_HASH_HEX];
-	struct plan plan;
+	struct plan_pack *pack;
 };
 struct hub_plan *hub_plan_ref(struct hub_plan *plan);
 void hub_plan_unref(struct hub_plan *plan); /* NULL is fine */

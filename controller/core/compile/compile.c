@@ -13,9 +13,8 @@ struct node {
 	bool dirty;
 	struct named_list part; /* by namespace */
 	int64_t next_end_ns;	/* the first of its parts' */
-	bool compiled;
-	struct plan
-		last; /* classes and boosts of the plan last compiled, for the lane; no targets */
+	/* Classes and boosts of the plan last compiled, for the lane; no targets.  NULL = none yet. */
+	struct plan_pack *last;
 };
 
 struct compiler {
@@ -58,7 +57,7 @@ static void node_free(struct compiler *compiler, struct node *node)
 	for (size_t i = 0; i < node->part.nr; i++)
 		part_free(compiler, part_at(node, i));
 	free(node->part.item);
-	plan_release(&node->last);
+	free(node->last);
 	free(node->named.name);
 	free(node);
 }
@@ -225,14 +224,12 @@ static void drop_empty_parts(struct compiler *compiler, struct node *node)
 static void remake_part(struct compiler *compiler, struct part *part, const struct store *store,
 			struct object_list pods, int64_t now_ns)
 {
-	struct plan before = part->plan;
+	cleanup(freep) struct plan_pack *before = TAKE_PTR(part->pack);
 
-	part->plan = (struct plan){ 0 };
 	part_clear(part);
 	part_make(part, store, &compiler->options, pods, now_ns);
-	part->changed |= !plan_equal(&before, &part->plan);
+	part->changed |= !before || !plan_pack_equal(before, part->pack);
 	part_index_row(&compiler->index, part->ns.name)->stale = true;
-	plan_release(&before);
 }
 
 static void make_parts(struct compiler *compiler, struct node *node, const struct store *store,
@@ -260,14 +257,16 @@ static void make_parts(struct compiler *compiler, struct node *node, const struc
 
 static void choose_lane(struct node *node, struct compile_result *result)
 {
+	cleanup(plan_release) struct plan last = { 0 };
 	struct plan rows = result->plan;
 
 	rows.target = NULL;
 	rows.target_nr = 0;
-	result->lane = node->compiled ? plan_lane(&node->last, &rows) : HUB_LANE_NOW;
-	plan_release(&node->last);
-	plan_copy(&node->last, &rows);
-	node->compiled = true;
+	if (node->last)
+		plan_unpack(node->last, &last);
+	result->lane = node->last ? plan_lane(&last, &rows) : HUB_LANE_NOW;
+	free(node->last);
+	node->last = plan_pack(&rows);
 }
 
 void compiler_compile(struct compiler *compiler, const struct store *store, const char *name,
@@ -334,14 +333,14 @@ bool compiler_policy_node(const struct compiler *compiler, const char *ns, const
 
 	while (row && *pos < row->nr) {
 		const struct part *part = row->part[(*pos)++];
-		const struct policy_tally *tally = tally_find(part->tally, part->tally_nr, policy);
+		const struct tally *tally = tally_find(part->tally, part->tally_nr, policy);
 
 		if (!tally)
 			continue;
 		*ret_node = (struct policy_node){
 			.node = part->node,
 			.seq = part->seq,
-			.left_out = part->left_out || tally->summary.left_out,
+			.left_out = part->left_out || tally->left_out,
 			.without_boosts = part->without_boosts,
 		};
 		return true;

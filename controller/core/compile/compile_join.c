@@ -186,22 +186,21 @@ static size_t cut_targets(struct plan *plan, const struct load *share)
 
 /* --- the plan --- */
 
-/* The copy of a part, as much of it as fits. */
-static void copy_part(struct part *part, const struct load *load, const struct load *share,
-		      struct plan *ret_copy)
+/* As much of a part's plan as fits. */
+static void fit_part(struct part *part, struct plan *plan, const struct load *load,
+		     const struct load *share)
 {
 	struct load left = *load;
 
 	part->left_out = 0;
 	part->without_boosts = load->of[BOOSTS] > share->of[BOOSTS] ||
 			       (load->of[BOOSTS] && load->of[BYTES] > share->of[BYTES]);
-	plan_copy(ret_copy, &part->plan);
 	if (part->without_boosts) {
-		drop_boosts(ret_copy);
-		left = load_of(ret_copy);
+		drop_boosts(plan);
+		left = load_of(plan);
 	}
 	if (!fits(&left, share))
-		part->left_out = cut_targets(ret_copy, share);
+		part->left_out = cut_targets(plan, share);
 }
 
 static void add_parts(const struct named_list *parts, struct plan *plan)
@@ -211,20 +210,21 @@ static void add_parts(const struct named_list *parts, struct plan *plan)
 				      [BOOSTS] = LIMIT_PLAN_BOOSTS,
 				      [BYTES] = (size_t)LIMIT_PLAN_BYTES - PLAN_HEAD_BYTES -
 						load_of(plan).of[BYTES] } };
+	cleanup(freep) struct plan *own = xmalloc(parts->nr * sizeof(*own));
 	cleanup(freep) struct load *load = xmalloc(parts->nr * sizeof(*load));
 	struct load share;
 
-	for (size_t i = 0; i < parts->nr; i++)
-		load[i] = load_of(&((const struct part *)parts->item[i])->plan);
+	for (size_t i = 0; i < parts->nr; i++) {
+		plan_unpack(((const struct part *)parts->item[i])->pack, &own[i]);
+		load[i] = load_of(&own[i]);
+	}
 	share = share_of_each(load, parts->nr, &total);
 	for (size_t i = 0; i < parts->nr; i++) {
-		struct plan copy;
-
-		copy_part((struct part *)parts->item[i], &load[i], &share, &copy);
-		move_classes(plan, &copy);
-		move_targets(plan, &copy);
-		move_boosts(plan, &copy);
-		plan_release(&copy);
+		fit_part((struct part *)parts->item[i], &own[i], &load[i], &share);
+		move_classes(plan, &own[i]);
+		move_targets(plan, &own[i]);
+		move_boosts(plan, &own[i]);
+		plan_release(&own[i]);
 	}
 }
 

@@ -20,6 +20,7 @@ struct outcome {
 /* What is at hand while a part is made. */
 struct maker {
 	struct part *part;
+	struct plan plan; /* of the part, until it is packed */
 	const struct compile_options *options;
 	const char *ns;
 	struct cluster_scope scope;
@@ -99,7 +100,7 @@ static void drop_selecting(struct ranked *matching)
 /* The index of the class of a container (NULL: of the pod as a whole). */
 static size_t get_class(struct maker *maker, const struct object *pod, const char *container)
 {
-	struct plan *plan = &maker->part->plan;
+	struct plan *plan = &maker->plan;
 	cleanup(ranked_release) struct ranked matching;
 	cleanup(freep) char *id = NULL;
 	struct outcome *outcome;
@@ -229,15 +230,6 @@ static void tally_pod(struct maker *maker, const struct object *pod, size_t pod_
 }
 
 /* Only those that select something are kept: a node has many namespaces, and a namespace may have many policies. */
-static void keep_tally(struct part *part, const char *policy, const struct policy_summary *summary)
-{
-	struct policy_tally *tally = &part->tally[part->tally_nr++];
-
-	*tally = (struct policy_tally){ .policy = xstrdup(policy), .summary = *summary };
-	if (summary->lost_pod)
-		tally->summary.lost_pod = tally->lost_pod = xstrdup(summary->lost_pod);
-}
-
 static void keep_tallies(const struct maker *maker)
 {
 	struct part *part = maker->part;
@@ -250,7 +242,8 @@ static void keep_tallies(const struct maker *maker)
 	part->tally = xcalloc(nr, sizeof(*part->tally));
 	for (size_t i = 0; i < maker->policies.nr; i++)
 		if (maker->summary[i].pods > 0)
-			keep_tally(part, maker->policies.object[i]->name, &maker->summary[i]);
+			tally_init(&part->tally[part->tally_nr++], maker->policies.object[i]->name,
+				   &maker->summary[i]);
 }
 
 /* --- pods --- */
@@ -259,7 +252,7 @@ static void keep_tallies(const struct maker *maker)
 static unsigned add_target(struct maker *maker, const struct object *pod, size_t pod_class,
 			   const size_t *container_class)
 {
-	struct plan *plan = &maker->part->plan;
+	struct plan *plan = &maker->plan;
 	unsigned lost;
 
 	GROW(plan->target, plan->target_nr);
@@ -321,6 +314,7 @@ static void maker_release(struct maker *maker)
 		ranked_release(&maker->outcome[i].matching);
 	free(maker->outcome);
 	free(maker->summary);
+	plan_release(&maker->plan);
 	ranked_release(&maker->in_force);
 	cluster_scope_release(&maker->scope);
 }
@@ -336,40 +330,17 @@ void part_make(struct part *part, const struct store *store, const struct compil
 		if (!pods.object[i]->pod.done)
 			add_pod(&maker, pods.object[i]);
 	keep_tallies(&maker);
+	part->pack = plan_pack(&maker.plan);
 	maker_release(&maker);
 }
 
 void part_clear(struct part *part)
 {
-	tallies_free(part->tally, part->tally_nr);
-	plan_release(&part->plan);
+	for (size_t i = 0; i < part->tally_nr; i++)
+		tally_release(&part->tally[i]);
+	free(part->tally);
+	free(part->pack);
 	*part = (struct part){
 		.ns = part->ns, .node = part->node, .changed = part->changed, .seq = part->seq
 	};
-}
-
-/* --- tallies --- */
-
-static int compare_tally(const void *key, const void *element)
-{
-	return strcmp(key, ((const struct policy_tally *)element)->policy);
-}
-
-struct policy_tally *tally_find(const struct policy_tally *tally, size_t nr, const char *policy)
-{
-	return sorted_find(policy, tally, nr, sizeof(*tally), compare_tally);
-}
-
-size_t tally_place(const struct policy_tally *tally, size_t nr, const char *policy)
-{
-	return sorted_place(policy, tally, nr, sizeof(*tally), compare_tally);
-}
-
-void tallies_free(struct policy_tally *tally, size_t nr)
-{
-	for (size_t i = 0; i < nr; i++) {
-		free(tally[i].policy);
-		free(tally[i].lost_pod);
-	}
-	free(tally);
 }

@@ -7,17 +7,11 @@
 
 #include "controller/core/compile/compile_options.h"
 #include "controller/core/compile/effective.h"
-#include "controller/core/compile/summary.h"
+#include "controller/core/compile/tally.h"
 #include "controller/core/session/lane.h"
 #include "controller/core/store/named.h"
 #include "controller/core/store/store.h"
-#include "lib/core/plan/plan.h"
-
-struct policy_tally {
-	char *policy;
-	struct policy_summary summary; /* of this part: nodes is 1 */
-	char *lost_pod;		       /* the summary's */
-};
+#include "lib/core/plan/plan_pack.h"
 
 struct part {
 	struct named ns;
@@ -26,11 +20,12 @@ struct part {
 	bool changed;	     /* since compiler_sent() */
 	uint64_t seq;	     /* of the plan with which it last changed; 0 = none was sent yet */
 	int64_t next_end_ns; /* when the first of its boosts ends, or INT64_MAX */
-	struct plan plan;    /* each class, target and boost of it is one that an agent accepts */
+	struct plan_pack
+		*pack; /* each class, target and boost of it is one that an agent accepts */
 	uint32_t lost[POD_LOST_NR]; /* running pods that lack it */
 	size_t left_out; /* pods that the node's plan has no room for: they have the node's default */
-	bool without_boosts;	    /* the node's plan has no room for its boosts */
-	struct policy_tally *tally; /* the policies that select a running pod here, by name */
+	bool without_boosts; /* the node's plan has no room for its boosts */
+	struct tally *tally; /* the policies that select a running pod here, by name */
 	size_t tally_nr;
 };
 
@@ -40,11 +35,6 @@ void part_make(struct part *part, const struct store *store, const struct compil
 
 /* Free what part_make() filled. */
 void part_clear(struct part *part);
-
-/* Of tallies by name: NULL when there is none; where it would stand. */
-struct policy_tally *tally_find(const struct policy_tally *tally, size_t nr, const char *policy);
-size_t tally_place(const struct policy_tally *tally, size_t nr, const char *policy);
-void tallies_free(struct policy_tally *tally, size_t nr);
 
 /* The steps of a class on which the policies `matching`, in rank, act (compile.h).  The boosts they name are
  * added to plan->boost. */

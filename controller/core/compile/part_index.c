@@ -11,9 +11,22 @@ static int compare_node(const void *key, const void *element)
 	return strcmp(key, (*(struct part *const *)element)->node);
 }
 
+static int compare_policy(const void *key, const void *element)
+{
+	return strcmp(key, ((const struct policy_sum *)element)->policy);
+}
+
+static void drop_sums(struct part_row *row)
+{
+	for (size_t i = 0; i < row->sum_nr; i++)
+		free(row->sum[i].policy);
+	free(TAKE_PTR(row->sum));
+	row->sum_nr = 0;
+}
+
 static void row_free(struct part_row *row)
 {
-	tallies_free(row->tally, row->tally_nr);
+	drop_sums(row);
 	free(row->part);
 	free(row->ns.name);
 	free(row);
@@ -63,29 +76,33 @@ void part_index_remove(struct part_index *index, const struct part *part)
 
 /* --- sums --- */
 
-static void add_tally(struct part_row *row, const struct policy_tally *tally)
+static struct policy_sum *sum_of(struct part_row *row, const char *policy)
 {
-	struct policy_tally *sum = tally_find(row->tally, row->tally_nr, tally->policy);
-	size_t at = tally_place(row->tally, row->tally_nr, tally->policy);
+	size_t at = sorted_place(policy, row->sum, row->sum_nr, sizeof(*row->sum), compare_policy);
 
-	if (!sum) {
-		GROW(row->tally, row->tally_nr);
-		sum = &row->tally[at];
-		memmove(sum + 1, sum, (row->tally_nr - at) * sizeof(*sum));
-		*sum = (struct policy_tally){ .policy = xstrdup(tally->policy) };
-		row->tally_nr++;
-	}
-	summary_add(&sum->summary, &tally->summary);
+	if (at < row->sum_nr && strcmp(row->sum[at].policy, policy) == 0)
+		return &row->sum[at];
+	GROW(row->sum, row->sum_nr);
+	memmove(&row->sum[at + 1], &row->sum[at], (row->sum_nr - at) * sizeof(*row->sum));
+	row->sum[at] = (struct policy_sum){ .policy = xstrdup(policy) };
+	row->sum_nr++;
+	return &row->sum[at];
+}
+
+static void add_tally(struct part_row *row, const struct tally *tally)
+{
+	struct policy_summary summary;
+
+	tally_summary(tally, &summary);
+	summary_add(&sum_of(row, tally->policy)->summary, &summary);
 }
 
 const struct policy_summary *part_row_sum(struct part_row *row, const char *policy)
 {
-	const struct policy_tally *sum;
+	const struct policy_sum *sum;
 
 	if (row->stale) {
-		tallies_free(row->tally, row->tally_nr);
-		row->tally = NULL;
-		row->tally_nr = 0;
+		drop_sums(row);
 		row->no_labels = false;
 		for (size_t i = 0; i < row->nr; i++)
 			row->no_labels |= row->part[i]->lost[POD_LOST_LABELS] > 0;
@@ -94,6 +111,6 @@ const struct policy_summary *part_row_sum(struct part_row *row, const char *poli
 				add_tally(row, &row->part[i]->tally[k]);
 		row->stale = false;
 	}
-	sum = tally_find(row->tally, row->tally_nr, policy);
+	sum = sorted_find(policy, row->sum, row->sum_nr, sizeof(*row->sum), compare_policy);
 	return sum ? &sum->summary : NULL;
 }

@@ -8,13 +8,18 @@
 #include "controller/core/compile/compile_part.h"
 #include "controller/core/store/named.h"
 
+struct policy_sum {
+	char *policy;
+	struct policy_summary summary;
+};
+
 /* The parts of one namespace. */
 struct part_row {
 	struct named ns;
 	struct part **part; /* by node; borrowed */
 	size_t nr;
-	struct policy_tally *tally; /* of all parts, by policy; as of the last part_row_sum() */
-	size_t tally_nr;
+	struct policy_sum *sum; /* of all parts, by policy; as of the last part_row_sum() */
+	size_t sum_nr;
 	bool no_labels; /* pods lack their labels; likewise */
 	bool stale;	/* a part has been made since */
 };
