@@ -87,7 +87,7 @@ class Space:
     """What is on disk below `home` is enough to end it: also by another process than the one that made it."""
 
     def __init__(self, home):
-        self.home = home
+        self.home, self._children = home, []
 
     def path(self, *names):
         return os.path.join(self.home, *names)
@@ -159,6 +159,7 @@ class Space:
                                        start_new_session=True, env=os.environ | (env or {}))
         with open(self.path("pids", name), "w", encoding="ascii") as file:
             json.dump([process.pid, _started(process.pid)], file)
+        self._children.append(process)
         return process
 
     def run(self, *argv, stdin=None, check=True):
@@ -216,6 +217,8 @@ class Space:
             _end(self.in_pods, 5)
             _end(self.own, 5)
             self.stop("anchor", 0)
+        for child in self._children:
+            child.poll()
         self._remove_cgroups()
         for directory in reversed(self._made()):
             try:
