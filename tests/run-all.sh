@@ -4,7 +4,7 @@
 # STAGES="check e2e" runs only those; RUNS bounds the fuzz targets; with BUDGET=SECONDS a stage that may wait is skipped, and
 # counted so, when there is no time left for it.
 cd "$(dirname "$0")/.." || exit 1
-: "${STAGES:=build lint check sanitizers fuzz e2e cluster backends newcomer debian13}" "${RUNS:=3000}"
+: "${STAGES:=build lint check sanitizers fuzz e2e cluster newcomer debian13 backends}" "${RUNS:=3000}"
 jobs=$(nproc)
 passed=0 failed=0 skipped=0 budget=${BUDGET:-0}
 log=$(mktemp)
@@ -58,10 +58,10 @@ stage check 600 make -j"$jobs" check
 stage sanitizers 1200 make -j"$jobs" SANITIZE=address,undefined B=build-san all check
 stage fuzz 900 make -j"$jobs" fuzz RUNS="$RUNS"
 stage e2e 2100 make e2e # a first run builds the API server, too
-stage_if_time cluster 1500 600 make e2e-cluster # a first run builds kubelet, helm and the like, too
-stage_if_time backends 1200 600 make e2e E2E=sinks_real # a first run builds Parca and Pyroscope
+stage_if_time cluster 1500 720 make e2e-cluster # a first run builds kubelet, helm and the like, too
 stage_if_time newcomer 1500 180 make e2e-newcomer
 stage_if_time debian13 1200 240 make e2e-images E2E=--again
+stage_if_time backends 1200 600 make e2e E2E=sinks_real # a first run builds Parca and Pyroscope
 
 [ -z "$builds" ] || cat "$log.builds"
 echo "$passed passed, $failed failed, $skipped skipped"

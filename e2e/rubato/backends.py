@@ -30,10 +30,10 @@ def _answers(url):
 
 
 class _Backend:
-    def __init__(self, name):
+    def __init__(self, name, address):
         self.binary, self.directory = tools.find(name), scope.temp_dir(f"rubato-{name}-")
-        self.port, self.process = free_port(), None
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.address, self.port, self.process = address, free_port(), None
+        self.url = f"http://{address}:{self.port}"
         self.log = os.path.join(self.directory, "log")
         scope.on_exit(self.stop)
 
@@ -58,15 +58,15 @@ class _Backend:
 class Pyroscope(_Backend):
     """multitenancy: X-Scope-OrgID is needed; limits are of all tenants, e.g. {"distributor.ingestion-rate-limit-mb": 0.01}."""
 
-    def __init__(self, multitenancy=False, **flags):
-        super().__init__("pyroscope")
+    def __init__(self, address="127.0.0.1", multitenancy=False, **flags):
+        super().__init__("pyroscope", address)
         self.multitenancy, self.flags = multitenancy, flags
 
     def start(self):
         ours = ["memberlist.bind-addr", "memberlist.advertise-addr", "server.http-listen-address", "server.grpc-listen-address",
                 "compactor.ring.instance-addr", "distributor.ring.instance-addr", "ingester.lifecycler.addr", "query-frontend.instance-addr",
                 "overrides-exporter.ring.instance-addr", "query-scheduler.ring.instance-addr", "store-gateway.sharding-ring.instance-addr"]
-        flags = {name: "127.0.0.1" for name in ours} | self.flags | {
+        flags = {name: self.address for name in ours} | self.flags | {
             "server.http-listen-port": self.port, "server.grpc-listen-port": free_port(), "memberlist.bind-port": free_port(),
             "storage.backend": "filesystem", "storage.filesystem.dir": os.path.join(self.directory, "store"),
             "pyroscopedb.data-path": os.path.join(self.directory, "data"), "self-profiling.disable-push": "true",
@@ -108,14 +108,14 @@ class Pyroscope(_Backend):
 
 
 class Parca(_Backend):
-    def __init__(self):
-        super().__init__("parca")
+    def __init__(self, address="127.0.0.1"):
+        super().__init__("parca", address)
 
     def start(self):
         config = os.path.join(self.directory, "parca.yaml")
         with open(config, "w", encoding="ascii") as file:
             json.dump({"object_storage": {"bucket": {"type": "FILESYSTEM", "config": {"directory": os.path.join(self.directory, "data")}}}}, file)
-        self._spawn(f"--config-path={config}", f"--http-address=127.0.0.1:{self.port}", "--debuginfod-upstream-servers=")
+        self._spawn(f"--config-path={config}", f"--http-address={self.address}:{self.port}", "--debuginfod-upstream-servers=")
         return self
 
     def wait(self):

@@ -124,6 +124,13 @@ def _build(name):
     return os.path.join(cache, name)
 
 
+def find_in_time(name):
+    """find(), but where time is short (BUDGET) nothing is built that may wait."""
+    if os.environ.get("BUDGET") and not _found(name):
+        raise Missing(f"{name} is not built yet, and BUDGET leaves no time for it; try: make e2e E2E=sinks_real")
+    return find(name)
+
+
 def find(name):
     """The path of the tool; raises Missing.  Who finds it being built waits for that."""
     if path := _found(name):
