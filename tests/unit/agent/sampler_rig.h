@@ -291,6 +291,16 @@ static inline uint64_t usage_ns(const struct bench *b)
 	return us * 1000;
 }
 
+/* Until the cgroup has had so much CPU time: on a busy machine that takes longer, 30 s at most. */
+static inline void work(const struct bench *b, int cpu_ms)
+{
+	uint64_t until_ns = usage_ns(b) + (uint64_t)cpu_ms * NSEC_PER_MSEC;
+	int64_t end = now_ns() + 30 * NSEC_PER_SEC;
+
+	while (usage_ns(b) < until_ns && now_ns() < end)
+		sleep_ms(10);
+}
+
 static inline void drain(struct bench *b)
 {
 	struct err err = ERR_INIT;
