@@ -122,8 +122,12 @@ class KubeRig(Fleet):
         """As the scheduler and the kubelet do it: the pod gets a node, its cgroup is made, its status says that it runs."""
         if namespace not in self.namespaces:
             self.namespace(namespace)
+        return self.make_pod(namespace, name, lambda: self.cluster.schedule(namespace, name, node, labels=labels), labels)
+
+    def make_pod(self, namespace, name, schedule, labels=None):
+        """schedule() makes the object and returns its uid; the kubelet does the rest."""
         pod = Pod(self.root, namespace, name, labels)
-        pod.uid = self.cluster.schedule(namespace, name, node, labels=labels)
+        pod.uid = schedule()
         pod.path = cgroups.kubelet_path(self.root, pod.uid, pod.cid)
         pod.make()
         self.pods.append(pod)
