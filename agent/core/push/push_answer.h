@@ -6,7 +6,7 @@
  *
  *	answer					outcome		the profiles
  *	200, 204 (gRPC: and status 0)		OK		are delivered
- *	429, resource_exhausted, 8		RATE_LIMITED	wait; their tenant waits
+ *	429, resource_exhausted, 8		RATE_LIMITED	wait; their tenant waits, and its requests become smaller
  *	400, 422, invalid_argument, 3, 11	REJECTED	are sent one by one; one alone is dropped
  *	... that says it is too old		TOO_OLD		the same
  *	413					TOO_LARGE	the same, and batches become smaller

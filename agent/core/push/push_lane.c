@@ -89,6 +89,7 @@ static struct push_tenant *tenant_of(struct push_queue *queue, const char *ns)
 	}
 	tenant = xcalloc(1, sizeof(*tenant));
 	tenant->name = xstrdup(name);
+	tenant->batch_max = PUSH_BATCH;
 	tenant->backoff.base_ns = PUSH_WAIT_FIRST_NS;
 	tenant->backoff.cap_ns = PUSH_WAIT_LAST_NS;
 	table_add(&queue->by_tenant, &tenant->node, hash);

@@ -162,7 +162,7 @@ static bool take_one(struct push_queue *queue, struct push_lane *lane, struct pu
 
 static bool full(const struct push_batch *batch)
 {
-	return batch->nr == PUSH_BATCH || (batch->nr == 1 && batch->entry[0]->alone);
+	return batch->nr == batch->of->batch_max || (batch->nr == 1 && batch->entry[0]->alone);
 }
 
 static void expire_lane(struct push_queue *queue, struct push_list *list, int64_t wall_ns)

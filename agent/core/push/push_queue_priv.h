@@ -20,6 +20,7 @@ struct push_tenant {
 	char *name;
 	struct backoff backoff;
 	int64_t retry_at_ns;
+	size_t batch_max; /* profiles that one request may have; less after a rate limit */
 	uint64_t sent;
 	bool busy;    /* a request is under way */
 	size_t lanes; /* that are its */

@@ -114,6 +114,16 @@ static void set_waits(struct push_queue *queue, struct push_tenant *tenant,
 			now_ns + MAX(next_wait(&tenant->backoff, now_ns, rnd), told_ns);
 }
 
+/* A rate limit may be less than one request of many: of those that do not fit Pyroscope takes none, however long one
+ * waits. */
+static void set_batch_max(struct push_tenant *tenant, size_t nr, enum push_outcome outcome)
+{
+	if (outcome == PUSH_RATE_LIMITED)
+		tenant->batch_max = MAX(nr / 2, 1);
+	else if (outcome == PUSH_OK && nr == tenant->batch_max && nr < PUSH_BATCH)
+		tenant->batch_max++;
+}
+
 void push_queue_settle(struct push_queue *queue, struct push_batch *batch,
 		       const struct push_verdict *verdict, int64_t now_ns, uint64_t rnd)
 {
@@ -125,6 +135,7 @@ void push_queue_settle(struct push_queue *queue, struct push_batch *batch,
 	if (batch->nr == 0)
 		return;
 	set_waits(queue, batch->of, verdict, now_ns, rnd);
+	set_batch_max(batch->of, batch->nr, verdict->outcome);
 	if (verdict->outcome == PUSH_TOO_LARGE && split)
 		queue->batch_bytes = MAX(batch->bytes / 2, BATCH_BYTES_MIN);
 	for (size_t i = 0; i < batch->nr; i++)

@@ -250,6 +250,27 @@ static void too_large_batches_become_smaller(void **state)
 	push_queue_free(w.queue);
 }
 
+/* Of a bucket that holds five no request of six is ever served. */
+static void a_rate_limit_below_one_request_is_met_by_smaller_ones(void **state)
+{
+	int limited = 0;
+
+	(void)state;
+	begin(8 << 20, 0, 7);
+	for (int i = 0; i < 100; i++)
+		add("payments", 100);
+	for (int i = 0; i < 200 && live(); i++) {
+		if (take(0, 0)) {
+			limited += w.batch[0].nr > 5;
+			settle(0, w.batch[0].nr > 5 ? PUSH_RATE_LIMITED : PUSH_OK);
+		}
+		w.now_ns = MIN(push_queue_due(w.queue, w.now_ns), w.now_ns + 3 * NSEC_PER_SEC);
+	}
+	assert_int_equal(w.gone_nr[PUSH_SENT], 100);
+	assert_in_range(limited, 3, 30);
+	push_queue_free(w.queue);
+}
+
 static void the_old_are_dropped_unsent(void **state)
 {
 	(void)state;
@@ -314,6 +335,7 @@ int main(void)
 		cmocka_unit_test(one_bad_profile_takes_no_other_with_it),
 		cmocka_unit_test(what_a_series_is_not_taken_for_is_sent_alone),
 		cmocka_unit_test(too_large_batches_become_smaller),
+		cmocka_unit_test(a_rate_limit_below_one_request_is_met_by_smaller_ones),
 		cmocka_unit_test(the_old_are_dropped_unsent),
 		cmocka_unit_test(a_spool_that_was_there_goes_first),
 		cmocka_unit_test(at_the_end_without_a_spool_all_are_counted),
