@@ -264,6 +264,9 @@ static void make_metrics(struct hub *hub)
 	hub->handshakes =
 		metrics_counter(hub->metrics, "rubato_controller_accepts_total",
 				"Connections accepted on the control port.", METRIC_NO_LABELS);
+	hub->handshakes_failed =
+		metrics_counter(hub->metrics, "rubato_controller_handshake_failures_total",
+				"TLS handshakes that failed.", METRIC_NO_LABELS);
 	hub->stale = metrics_counter(hub->metrics, "rubato_controller_agents_stale_total",
 				     "Agents that hung up, having obeyed a newer controller.",
 				     METRIC_NO_LABELS);

@@ -210,9 +210,7 @@ void hub_gate_trouble(void *ctx, const char *address, const char *why)
 	struct hub_gate *gate = &hub->gate;
 	int64_t now_ns = now_boot_ns();
 
-	metric_add(metrics_counter(hub->metrics, "rubato_controller_handshake_failures_total",
-				   "TLS handshakes that failed.", METRIC_NO_LABELS),
-		   1);
+	metric_add(hub->handshakes_failed, 1);
 	if (now_ns - gate->minute_ns >= WARN_NS) {
 		if (gate->unsaid)
 			log_warn("more handshakes failed", LOG_UINT("times", gate->unsaid));

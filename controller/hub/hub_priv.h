@@ -113,7 +113,8 @@ struct hub {
 	void (*done)(void *ctx);
 	void *done_ctx;
 	struct metrics *metrics;
-	struct metric *bytes_in, *bytes_out, *handshakes, *stale, *confirm_seconds;
+	struct metric *bytes_in, *bytes_out, *handshakes, *handshakes_failed, *stale,
+		*confirm_seconds;
 	int64_t stale_told_ns; /* when a line last said that agents know a newer controller; 0 = never */
 };
 
