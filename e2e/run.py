@@ -12,7 +12,7 @@ from rubato import cgroups, scope
 from rubato.checks import Checks
 from rubato.kernel import missing, missing_daemons
 
-MODULES = ["crds", "kube", "kube_faults", "kube_client", "kube_rotation", "kube_tokens", "kube_refused", "kube_statuses", "tenants", "kube_crash", "chart", "commands", "promises", "foreign", "boosts", "room", "restarts", "load", "hostile", "sinks", "sinks_real", "doors", "operations", "starting"]
+MODULES = ["crds", "kube", "kube_faults", "kube_client", "kube_rotation", "kube_tokens", "kube_refused", "kube_statuses", "tenants", "kube_crash", "chart", "monitoring", "commands", "promises", "foreign", "boosts", "room", "restarts", "load", "hostile", "sinks", "sinks_real", "doors", "operations", "starting"]
 LATER = ["sinks_real"]  # a first run builds its backends: a stage of its own
 CASE_TIMEOUT_S = 150
 ONCE_MORE_AT_MOST = 3

@@ -9,6 +9,7 @@ import subprocess
 
 from rubato import pprof
 from rubato.daemons import REPO
+from rubato.prometheus import directory
 from rubato.rig import NODE, Rig
 from . import sleep_to
 
@@ -54,12 +55,7 @@ async def least_privilege(checks):
 
 def _promtool():
     """The path of promtool, or None."""
-    found = shutil.which("promtool")
-    if not found:
-        done = subprocess.run([os.path.join(REPO, "tests", "prometheus.sh")], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=120, check=False)
-        found = os.path.join(done.stdout.strip(), "promtool")
-    return found if os.access(found, os.X_OK) else None
+    return shutil.which("promtool") or (directory() and os.path.join(directory(), "promtool"))
 
 
 async def metrics(checks):
