@@ -22,7 +22,7 @@ from rubato.onenode.left import Before
 from rubato.onenode.space import Missing
 from rubato.onenode.stage import Stage
 
-MODULES = ["standing", "raising", "changing", "rights", "leaving"]
+MODULES = ["standing", "raising", "changing", "rights", "leaving", "documents"]
 IMAGES = os.path.join(BUILD, "images")
 
 

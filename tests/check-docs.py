@@ -122,6 +122,20 @@ def check_links():
                 yield f"{path}: {there} has no heading for #{anchor}"
 
 
+# What a test does step by step, in other words.
+RUN_OTHERWISE = {"docs/images.md"}
+
+
+def check_commands():
+    """Each block of commands stands below a heading whose blocks a test runs as they are printed."""
+    tests = read(*glob.glob("e2e/**/*.py", recursive=True))
+    run = re.findall(r'shell_blocks\("([^"]+)", (?:"([^"]+)"|None)\)', tests)
+    for path in sorted({*DOCS} - RUN_OTHERWISE - {"CONTRIBUTING.md"}):
+        for heading, section in re.findall(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", "## \n" + read(path), re.S | re.M):
+            if "\n```sh\n" in section and not any(file == path and heading.startswith(begin) for file, begin in run):
+                yield f"{path}: no test runs the commands below \"{heading}\""
+
+
 def check_example():
     """The README's program is the one that is linked."""
     source = read("kube/example/follow_pods.c").split("\n", 1)[1]
@@ -171,7 +185,7 @@ def check_functions():
 
 
 def main():
-    complaints = [*check_metrics(), *check_reasons(), *check_limits(), *check_links(), *check_map(), *check_files(), *check_functions(), *check_example()]
+    complaints = [*check_metrics(), *check_reasons(), *check_limits(), *check_links(), *check_commands(), *check_map(), *check_files(), *check_functions(), *check_example()]
     for program in sys.argv[1:]:
         complaints += check_options(program)
     print("".join(f"{line}\n" for line in complaints), end="", file=sys.stderr)

@@ -12,6 +12,7 @@ from rubato import scope, tools
 from rubato.daemons import BUILD, REPO, make_certs
 from rubato.kube_rig import KubeRig
 from rubato.markdown import shell_blocks, shell_session
+from . import until
 
 ONE_BY_ONE = True
 PORT = 4320  # the default of --listen
@@ -42,7 +43,7 @@ def _checkout(rig):
 
 def _shell(script, cwd, env):
     """As typed into one shell, each command only if the one before went well; what it left running is ended."""
-    done = subprocess.run(["bash", "-e"], input=f"trap 'kill %1; wait' EXIT\n{script}", cwd=cwd, env=env, timeout=PATIENCE_S,
+    done = subprocess.run(["bash", "-e"], input=f"trap 'kill %1 2>/dev/null || true; wait' EXIT\n{script}", cwd=cwd, env=env, timeout=PATIENCE_S,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.returncode, done.stdout
 
@@ -75,4 +76,29 @@ async def the_readmes_commands_for_a_cluster(checks):
     rig.finish()
 
 
-CASES = [the_readmes_commands_for_a_cluster]
+async def raising_a_namespace(checks):
+    sentence = "docs/raise.md: every command runs as printed"
+    try:
+        rig = KubeRig("raise")
+    except tools.Missing as why:
+        checks.skip(sentence, str(why))
+        return
+    home, env = _checkout(rig)
+    rig.start()
+    rig.pod("payments", "settlement").burn(20)
+    may, raise_it, look, longer, end = shell_blocks("docs/raise.md", None)
+    status, said = await asyncio.to_thread(_shell, may + raise_it + look, home, env)
+    checks.check(sentence, status == 0, f"exit status {status}; {' | '.join(said.strip().splitlines()[-4:])}")
+    checks.check("... the boost is in the kernel", "condition met" in said and rig.status("payments", "inc-4211").get("effectiveSampleRateHz") == 100)
+    first = rig.status("payments", "inc-4211").get("expiresAt")
+    status, said = await asyncio.to_thread(_shell, longer, home, env)
+    longer_now = await until(lambda: rig.status("payments", "inc-4211").get("expiresAt", "") > first, 5)
+    checks.check("... an edit starts the clock anew", status == 0 and longer_now, said)
+    status, said = await asyncio.to_thread(_shell, end, home, env)
+    checks.check("... and deleting it ends it at once", status == 0 and not rig.policy("payments", "inc-4211"), said)
+    back = await until(lambda: rig.agent.metrics().get('rubato_agent_sampling_frequency_hertz{namespace="payments"}') == 19, 5)
+    checks.check("... on the node, too", back)
+    rig.finish()
+
+
+CASES = [the_readmes_commands_for_a_cluster, raising_a_namespace]

@@ -10,6 +10,8 @@ from .daemons import REPO
 def _section(document, heading):
     with open(os.path.join(REPO, document), encoding="utf-8") as file:
         text = file.read()
+    if heading is None:
+        return text
     section = re.search(rf"^## {re.escape(heading)}.*?\n(.*?)(?=^## |\Z)", text, re.S | re.M)
     if not section:
         raise ValueError(f"{document} has no heading {heading}")
@@ -23,7 +25,7 @@ def _some(found, document, heading):
 
 
 def shell_blocks(document, heading):
-    """The texts of the ```sh blocks below a heading (how it begins, without "## ") of a Markdown file, in order."""
+    """The texts of the ```sh blocks below a heading (how it begins, without "## "; None: of all) of a Markdown file, in order."""
     return _some(re.findall(r"^```sh\n(.*?)^```", _section(document, heading), re.S | re.M), document, heading)
 
 
