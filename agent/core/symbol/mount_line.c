@@ -23,7 +23,7 @@ bool mount_line_parse(const char *line, size_t len, struct mount_line *ret_line)
 		return false;
 	type = mark + 3;
 	for (type_len = 0; type + type_len < line + len; type_len++)
-		if (type[type_len] == ' ' || type[type_len] == '\n')
+		if (memchr(" \n", type[type_len], sizeof(" \n")))
 			break;
 	if (type_len == 0)
 		return false;

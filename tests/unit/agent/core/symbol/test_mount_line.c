@@ -45,6 +45,14 @@ static void what_is_no_line_is_refused(void **state)
 		assert_false(parse(bad[i]));
 }
 
+static void a_type_that_begins_with_nul_is_refused(void **state)
+{
+	static const char text[] = "36 35 98:0 / / rw - \0fuse x rw";
+
+	(void)state;
+	assert_false(mount_line_parse(text, sizeof(text) - 1, &line));
+}
+
 static void a_long_type_is_cut(void **state)
 {
 	(void)state;
@@ -73,6 +81,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_is_read),
 		cmocka_unit_test(what_is_no_line_is_refused),
+		cmocka_unit_test(a_type_that_begins_with_nul_is_refused),
 		cmocka_unit_test(a_long_type_is_cut),
 		cmocka_unit_test(servers_may_block_and_disks_do_not),
 	};
