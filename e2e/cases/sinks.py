@@ -66,6 +66,8 @@ async def each_answer_by_its_rule(checks):
     check_same(checks, "429 with Retry-After, twice: nothing is lost", rig, backend, "limited")
     check_same(checks, "500, twice: nothing is lost", rig, backend, "broken")
     checks.check("... and 429s are counted", limited == 2, f"{limited:g}")
+    waits = [later.at - one.at for one, later in zip(backend.of("limited"), backend.of("limited")[1:3])]
+    checks.check("... and each is waited for as it said, 3 s", all(3 <= wait < 6 for wait in waits), ", ".join(f"{wait:.2f} s" for wait in waits))
     refused = {"content": "rejected", "unusable": "rejected", "aged": "too_old", "large": "too_large"}
     wanted = dict.fromkeys(dropped, 0)
     for namespace, why in refused.items():

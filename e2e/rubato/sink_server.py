@@ -37,10 +37,10 @@ def _parca_series(body):
 
 
 class Request:
-    """What came: the path, the headers (as http.client has them), [(labels, pprof)]."""
+    """What came: the path, the headers (as http.client has them), [(labels, pprof)], and when."""
 
     def __init__(self, path, headers, body):
-        self.path, self.headers, self.body = path, headers, body
+        self.path, self.headers, self.at = path, headers, time.monotonic()
         self.series = list(_pyroscope_series(body) if path.endswith(PYROSCOPE) else _parca_series(body))
 
     @property
