@@ -116,7 +116,7 @@ def _check_profiles(stage, checks, container, account):
 
 
 def names_of_functions(stage, checks):
-    wanted = {"settlement": "verify_signature", "pricing": "main.work"}
+    wanted = {"settlement": "post_to_ledger", "pricing": "main.work"}
     for program, function in wanted.items():
         where = next(item["metadata"]["namespace"] for item in WORKLOADS if item["metadata"]["name"] == program)
         profiles = [p for p in stage.profiles(where) if p.pod.startswith(program + "-")]
