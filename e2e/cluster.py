@@ -22,7 +22,7 @@ from rubato.onenode.left import Before
 from rubato.onenode.space import Missing
 from rubato.onenode.stage import Stage
 
-MODULES = ["standing", "raising", "changing", "rights", "leaving", "documents"]
+MODULES = ["standing", "raising", "changing", "rights", "sending", "leaving", "newcomer", "documents"]
 IMAGES = os.path.join(BUILD, "images")
 
 
