@@ -50,6 +50,8 @@ static void remove_entries(struct ksymbols *ksymbols, size_t first, size_t nr)
 {
 	struct entry *entry = ksymbols->entry + first;
 
+	if (nr == 0)
+		return;
 	for (size_t i = 0; i < nr; i++)
 		free(entry[i].name);
 	ksymbols->nr -= nr;
