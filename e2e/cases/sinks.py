@@ -109,7 +109,7 @@ async def a_backend_that_is_away(checks):
     spare = SinkServer()  # a port that nobody else takes meanwhile
     port, url = spare.port, spare.url
     spare.stop()
-    spool = os.path.join(os.path.dirname(spare.directory), f"{os.path.basename(spare.directory)}-spool")
+    spool = scope.temp_dir("rubato-spool-")
     rig = Rig("sinks-away", window="1s", extra=["--sink-pyroscope", url, "--sink-spool", spool])
     rig.start()
     rig.pod("payments", "p").burn(8)
