@@ -99,7 +99,11 @@ func main() {
 	agent := client.NewWebSocket(quiet{})
 	capabilities := protobufs.AgentCapabilities_AgentCapabilities_AcceptsRemoteConfig |
 		protobufs.AgentCapabilities_AgentCapabilities_ReportsRemoteConfig | protobufs.AgentCapabilities_AgentCapabilities_ReportsStatus
-	if err := agent.SetAgentDescription(&protobufs.AgentDescription{}); err != nil {
+	about := protobufs.AgentDescription{IdentifyingAttributes: []*protobufs.KeyValue{{
+		Key:   "service.name",
+		Value: &protobufs.AnyValue{Value: &protobufs.AnyValue_StringValue{StringValue: "foreign"}},
+	}}}
+	if err := agent.SetAgentDescription(&about); err != nil {
 		log.Fatal(err)
 	}
 	if err := agent.SetCapabilities(&capabilities); err != nil {
