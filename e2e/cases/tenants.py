@@ -7,7 +7,7 @@ import time
 from rubato import tools
 from rubato.daemons import wait_until
 from rubato.kube_rig import NODE, Cluster
-from . import siege
+from . import siege, siege_writes
 
 ONE_BY_ONE, NEEDS_KERNEL = True, False
 API = "profiling.rubato.dev/v1alpha1"
@@ -275,4 +275,4 @@ async def labels_beyond_a_share_are_told(checks):
 
 
 CASES = [objects_that_cannot_be_read_are_set_aside_alone, and_so_they_are_in_pages, a_flood_of_policies_delays_nobody_else,
-         labels_beyond_a_share_are_told, *siege.CASES]
+         labels_beyond_a_share_are_told, *siege.CASES, *siege_writes.CASES]
