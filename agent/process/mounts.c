@@ -32,14 +32,14 @@ static FILE *open_list(int proc_fd, uint32_t tgid)
 	return file;
 }
 
-/* By the mount itself, or, in a process that has left for other mounts since, by what is mounted. */
-static int find_type(FILE *file, const struct statx *st, char type[MOUNT_TYPE_BYTES])
+/* By the mount itself, or, in a process that has left for other mounts since, by what is mounted.  False = not listed. */
+static bool find_type(FILE *file, const struct statx *st, char type[MOUNT_TYPE_BYTES])
 {
 	dev_t dev = makedev(st->stx_dev_major, st->stx_dev_minor);
 	cleanup(freep) char *text = NULL;
 	struct mount_line line;
 	size_t size = 0;
-	int r = -ENOENT;
+	bool found = false;
 	ssize_t len;
 
 	for (int i = 0; i < MOUNTS_MAX && (len = getline(&text, &size, file)) > 0; i++) {
@@ -48,29 +48,43 @@ static int find_type(FILE *file, const struct statx *st, char type[MOUNT_TYPE_BY
 		if (!mount_line_parse(text, (size_t)len, &line))
 			continue;
 		same = (st->stx_mask & STATX_MNT_ID) && line.id == st->stx_mnt_id;
-		if (!same && (r == 0 || line.dev != dev))
+		if (!same && (found || line.dev != dev))
 			continue;
 		memcpy(type, line.type, MOUNT_TYPE_BYTES);
-		r = 0;
+		found = true;
 		if (same)
 			break;
 	}
-	return r;
+	return found;
+}
+
+/* 1, or 0 = not listed, or a negative errno. */
+static int type_in_list_of(int proc_fd, uint32_t tgid, const struct statx *st,
+			   char type[MOUNT_TYPE_BYTES])
+{
+	FILE *file = open_list(proc_fd, tgid);
+	bool found;
+
+	if (!file)
+		return -errno;
+	found = find_type(file, st, type);
+	fclose(file);
+	return found;
 }
 
 int mounts_may_block(int proc_fd, uint32_t tgid, int path_fd)
 {
 	char type[MOUNT_TYPE_BYTES];
 	struct statx st;
-	FILE *file;
 	int r;
 
 	if (statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0)
 		return -errno;
-	file = open_list(proc_fd, tgid);
-	if (!file)
-		return -errno;
-	r = find_type(file, &st, type);
-	fclose(file);
-	return r < 0 || mount_type_may_block(type);
+	r = type_in_list_of(proc_fd, tgid, &st, type);
+	if (r < 0)
+		return r;
+	/* A process sees the mounts below its root only: after chroot() its own is not among them. */
+	if (r == 0)
+		r = type_in_list_of(proc_fd, 1, &st, type);
+	return r <= 0 || mount_type_may_block(type);
 }

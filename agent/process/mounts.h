@@ -10,7 +10,8 @@
 #define MOUNTS_MAX 16384 /* lines looked at of one process */
 
 /* Whether the file behind `path_fd` (opened with O_PATH), which process `tgid` maps, lies on a file system that may
- * block: 1 or 0; 1 also when its mount is not listed.  A negative errno when the list cannot be read. */
+ * block: 1 or 0; 1 also when its mount is in neither the process's list nor that of process 1 (after chroot() the own
+ * list is without it).  A negative errno when the process's list cannot be read. */
 must_check int mounts_may_block(int proc_fd, uint32_t tgid, int path_fd);
 
 #endif

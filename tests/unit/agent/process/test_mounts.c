@@ -22,7 +22,7 @@
 #define PID 17
 
 struct proc {
-	char dir[32], path[64];
+	char dir[32], path[64], first[64];
 	int fd, file;
 	struct statx st;
 };
@@ -35,6 +35,8 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(proc->dir));
 	snprintf(proc->path, sizeof(proc->path), "%s/17", proc->dir);
 	assert_int_equal(mkdir(proc->path, 0700), 0);
+	snprintf(proc->first, sizeof(proc->first), "%s/1", proc->dir);
+	assert_int_equal(mkdir(proc->first, 0700), 0);
 	proc->fd = open(proc->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	proc->file = open(proc->dir, O_PATH | O_CLOEXEC);
 	assert_int_equal(statx(proc->file, "", AT_EMPTY_PATH, 0x1000, &proc->st), 0);
@@ -46,9 +48,12 @@ static int teardown(void **state)
 {
 	struct proc *proc = *state;
 	cleanup(freep) char *list = xasprintf("%s/mountinfo", proc->path);
+	cleanup(freep) char *first = xasprintf("%s/mountinfo", proc->first);
 
 	unlink(list);
+	unlink(first);
 	rmdir(proc->path);
+	rmdir(proc->first);
 	rmdir(proc->dir);
 	close(proc->fd);
 	close(proc->file);
@@ -56,14 +61,19 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void put_list(const struct proc *proc, const char *text)
+static void put_list_of(const char *process, const char *text)
 {
-	cleanup(freep) char *list = xasprintf("%s/mountinfo", proc->path);
+	cleanup(freep) char *list = xasprintf("%s/mountinfo", process);
 	FILE *file = fopen(list, "we");
 
 	assert_non_null(file);
 	fputs(text, file);
 	assert_int_equal(fclose(file), 0);
+}
+
+static void put_list(const struct proc *proc, const char *text)
+{
+	put_list_of(proc->path, text);
 }
 
 /* The file's own mount is of this type, another of the same device of the other. */
@@ -107,6 +117,19 @@ static void what_is_not_listed_may_block(void **state)
 		1);
 }
 
+static void after_chroot_the_first_process_knows_the_mount(void **state)
+{
+	const struct proc *proc = *state;
+	cleanup(freep) char *good = list_of(proc, "ext4", "fuse");
+	cleanup(freep) char *bad = list_of(proc, "fuse", "ext4");
+
+	put_list(proc, "");
+	put_list_of(proc->first, good);
+	assert_int_equal(mounts_may_block(proc->fd, PID, proc->file), 0);
+	put_list_of(proc->first, bad);
+	assert_int_equal(mounts_may_block(proc->fd, PID, proc->file), 1);
+}
+
 static void a_process_that_is_gone_cannot_tell(void **state)
 {
 	const struct proc *proc = *state;
@@ -122,6 +145,7 @@ int main(void)
 		CASE(the_files_own_mount_decides),
 		CASE(a_process_that_left_for_other_mounts_is_judged_by_the_device),
 		CASE(what_is_not_listed_may_block),
+		CASE(after_chroot_the_first_process_knows_the_mount),
 		CASE(a_process_that_is_gone_cannot_tell),
 	};
 
