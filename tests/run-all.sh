@@ -57,7 +57,7 @@ stage lint 900 make -j"$jobs" lint
 stage check 600 make -j"$jobs" check
 stage sanitizers 1200 make -j"$jobs" SANITIZE=address,undefined B=build-san all check
 stage fuzz 900 make -j"$jobs" fuzz RUNS="$RUNS"
-stage e2e 2100 make e2e # a first run builds the API server, too
+stage e2e 2700 make e2e # a first run builds the API server, too
 stage_if_time cluster 1500 720 make e2e-cluster # a first run builds kubelet, helm and the like, too
 stage_if_time newcomer 1500 180 make e2e-newcomer
 stage_if_time debian13 1200 240 make e2e-images E2E=--again
