@@ -269,10 +269,12 @@ static bool look_through(struct reconcile *reconcile, enum look_lane lane,
 	for (size_t n = 0; n < nr; n++) {
 		struct tracked *item =
 			&reconcile->tracked.item[reconcile->status_next[lane]++ % nr];
+		int64_t due_ns;
 
 		if (!item->dirty || item->confirmed != (lane == LOOK_CONFIRMED))
 			continue;
-		*next_ns = MIN(*next_ns, look_at(reconcile, item, now, until_ns == INT64_MAX));
+		due_ns = look_at(reconcile, item, now, until_ns == INT64_MAX);
+		*next_ns = MIN(*next_ns, due_ns);
 		if (now_boot_ns() > until_ns)
 			return true;
 	}

@@ -19,6 +19,7 @@
 /* <sys/param.h>, which <uv.h> includes, has its own. */
 #undef MIN
 #undef MAX
+/* Each argument may be evaluated twice: no calls that change something. */
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 

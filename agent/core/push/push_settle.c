@@ -89,7 +89,9 @@ static int64_t spread(int64_t wait_ns, uint64_t rnd)
 
 static int64_t next_wait(struct backoff *backoff, int64_t now_ns, uint64_t rnd)
 {
-	return MAX(backoff_next(backoff, now_ns, rnd), WAIT_LEAST_NS);
+	int64_t wait_ns = backoff_next(backoff, now_ns, rnd);
+
+	return MAX(wait_ns, WAIT_LEAST_NS);
 }
 
 static void set_waits(struct push_queue *queue, struct push_tenant *tenant,
@@ -97,6 +99,7 @@ static void set_waits(struct push_queue *queue, struct push_tenant *tenant,
 {
 	int64_t told_ns = spread(verdict->retry_after_ns, rnd);
 	enum push_outcome outcome = verdict->outcome;
+	int64_t wait_ns = 0;
 
 	if (outcome == PUSH_UNREACHABLE || outcome == PUSH_FAILED_LINK) {
 		queue->retry_at_ns = now_ns + next_wait(&queue->backoff, now_ns, rnd);
@@ -110,8 +113,9 @@ static void set_waits(struct push_queue *queue, struct push_tenant *tenant,
 		tenant->retry_at_ns = now_ns + MAX(spread(PUSH_REFUSED_WAIT_NS, rnd), told_ns);
 	if (outcome == PUSH_RATE_LIMITED || outcome == PUSH_DOUBTFUL || outcome == PUSH_FAILED ||
 	    outcome == PUSH_FAILED_LINK || (outcome == PUSH_PARTIAL && verdict->limited))
-		tenant->retry_at_ns =
-			now_ns + MAX(next_wait(&tenant->backoff, now_ns, rnd), told_ns);
+		wait_ns = next_wait(&tenant->backoff, now_ns, rnd);
+	if (wait_ns)
+		tenant->retry_at_ns = now_ns + MAX(wait_ns, told_ns);
 }
 
 /* A rate limit may be less than one request of many: of those that do not fit Pyroscope takes none, however long one

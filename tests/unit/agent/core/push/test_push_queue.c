@@ -152,6 +152,28 @@ static void a_tenant_that_is_rate_limited_waits_alone(void **state)
 	push_queue_free(w.queue);
 }
 
+/* Not by more at once: the backend's own failures are short, mostly. */
+static void a_wait_is_at_most_twice_the_one_before(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		begin(1 << 20, 0, seed);
+		add("payments", 100);
+		for (int i = 0; i < 5; i++) {
+			int64_t due_ns;
+
+			assert_true(take(0, 0));
+			settle(0, seed % 2 ? PUSH_FAILED : PUSH_RATE_LIMITED);
+			due_ns = push_queue_due(w.queue, w.now_ns);
+			/* Or what it is told now and then, 3 s and a tenth. */
+			assert_in_range(due_ns - w.now_ns, NSEC_PER_SEC / 4,
+					MAX(PUSH_WAIT_FIRST_NS << i, 33 * NSEC_PER_SEC / 10));
+			w.now_ns = due_ns;
+		}
+		push_queue_free(w.queue);
+	}
+}
+
 static void when_nobody_answers_one_request_probes(void **state)
 {
 	(void)state;
@@ -331,6 +353,7 @@ int main(void)
 		cmocka_unit_test(a_lane_goes_in_order),
 		cmocka_unit_test(a_flood_of_one_namespace_drops_its_own),
 		cmocka_unit_test(a_tenant_that_is_rate_limited_waits_alone),
+		cmocka_unit_test(a_wait_is_at_most_twice_the_one_before),
 		cmocka_unit_test(when_nobody_answers_one_request_probes),
 		cmocka_unit_test(one_bad_profile_takes_no_other_with_it),
 		cmocka_unit_test(what_a_series_is_not_taken_for_is_sent_alone),
