@@ -94,10 +94,11 @@ class Stage:
         return json.loads(self.kubectl("get", *argv, "-o", "json"))
 
     def containers(self, where, selector=""):
-        """Those that run, of a namespace."""
+        """Those that run, of a namespace, and stay."""
         pods = self.get("-n", where, "pods", "-l", selector)["items"]
         return [Container(where, pod["metadata"]["name"], status["name"], pod["metadata"]["uid"], status["containerID"].split("//")[1])
-                for pod in pods for status in pod.get("status", {}).get("containerStatuses", ()) if status["state"].get("running")]
+                for pod in pods if "deletionTimestamp" not in pod["metadata"]
+                for status in pod.get("status", {}).get("containerStatuses", ()) if status["state"].get("running")]
 
     def boost(self, where, name, hz, duration, **spec):
         self.server.apply(policy(where, name, hz, duration, **spec))
